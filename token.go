@@ -1,0 +1,102 @@
+package convoke
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Role is what a user or a token may do, after spec/platform.md 13.
+type Role string
+
+const (
+	RoleAdmin     Role = "admin"     // everything a developer may, and people, secrets, domains, settings
+	RoleDeveloper Role = "developer" // write, deploy, invoke functions; read logs
+	RoleInvoker   Role = "invoker"   // invoke functions and read their description
+)
+
+// Permission is one thing a route can ask for.
+type Permission string
+
+const (
+	PermFunctionRead   Permission = "function:read"
+	PermFunctionWrite  Permission = "function:write"
+	PermFunctionDeploy Permission = "function:deploy"
+	PermFunctionInvoke Permission = "function:invoke"
+	PermLogRead        Permission = "log:read"
+	PermReportRead     Permission = "report:read"
+	PermTokenWrite     Permission = "token:write"
+)
+
+var rolePermissions = map[Role][]Permission{
+	RoleAdmin: {PermFunctionRead, PermFunctionWrite, PermFunctionDeploy, PermFunctionInvoke,
+		PermLogRead, PermReportRead, PermTokenWrite},
+	RoleDeveloper: {PermFunctionRead, PermFunctionWrite, PermFunctionDeploy, PermFunctionInvoke,
+		PermLogRead, PermReportRead},
+	RoleInvoker: {PermFunctionRead, PermFunctionInvoke, PermLogRead, PermReportRead},
+}
+
+// May reports whether any of the roles grants p.
+func May(roles []Role, p Permission) bool {
+	return slices.ContainsFunc(roles, func(r Role) bool { return slices.Contains(rolePermissions[r], p) })
+}
+
+// ParseRole returns CodeValidation for a role that does not exist.
+func ParseRole(s string) (Role, error) {
+	r := Role(s)
+	if _, ok := rolePermissions[r]; !ok {
+		return "", Errorf(CodeValidation, "role %q does not exist; use admin, developer or invoker", s)
+	}
+	return r, nil
+}
+
+// Token is a bearer token. Only the SHA-256 of its text is kept.
+type Token struct {
+	ID         string
+	AccountID  string
+	Name       string
+	Hash       []byte // SHA-256 of the whole token text, 32 bytes
+	Roles      []Role
+	CreatedAt  time.Time
+	CreatedBy  string
+	ExpiresAt  time.Time // zero: never
+	RevokedAt  time.Time // zero: not revoked
+	LastUsedAt time.Time // zero: never; kept to the minute
+}
+
+// Live reports whether the token may be used at now.
+func (t *Token) Live(now time.Time) bool {
+	return t.RevokedAt.IsZero() && (t.ExpiresAt.IsZero() || now.Before(t.ExpiresAt))
+}
+
+// TokenStore keeps bearer tokens.
+type TokenStore interface {
+	CreateToken(ctx context.Context, t *Token) error
+	// FindTokenByHash returns CodeNotFound when there is none. Expired and
+	// revoked tokens are returned: Live is the caller's to ask.
+	FindTokenByHash(ctx context.Context, hash []byte) (*Token, error)
+	ListTokens(ctx context.Context, accountID string) ([]*Token, error)
+	// RevokeToken returns CodeNotFound when there is none; revoking twice is fine.
+	RevokeToken(ctx context.Context, accountID, id string, at time.Time) error
+	// TouchToken records a use.
+	TouchToken(ctx context.Context, id string, at time.Time) error
+}
+
+// Principal is who makes a request.
+type Principal struct {
+	AccountID string
+	ID        string // the token's or user's id, for createdBy and the log
+	Name      string
+	Roles     []Role
+}
+
+// May reports whether the principal holds p.
+func (p *Principal) May(perm Permission) bool { return p != nil && May(p.Roles, perm) }
+
+// String is how the principal is shown in createdBy and updatedBy.
+func (p *Principal) String() string {
+	if p.Name != "" {
+		return p.Name
+	}
+	return p.ID
+}
