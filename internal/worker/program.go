@@ -1,0 +1,73 @@
+package worker
+
+import (
+	"encoding/json"
+	"time"
+
+	"convoke"
+	"convoke/internal/wire"
+)
+
+// Program is what turns a blank worker into an instance of one version.
+type Program struct {
+	AccountID   string
+	FunctionID  string
+	Version     int
+	Contract    convoke.Contract
+	Format      string // of the bundle: "cjs" or "esm"
+	Code        []byte
+	SourceMap   []byte
+	CodeCache   []byte // may be nil
+	Environment map[string]string
+	MemoryMiB   int
+	// What one invocation may use.
+	ResultBytes   int
+	LogEntries    int
+	LogCharacters int
+	// WantCodeCache asks for V8's compiled form of the bundle in return.
+	WantCodeCache bool
+}
+
+// Loaded is what a worker says of a program that it loaded.
+type Loaded struct {
+	Parameters int    // of lambda
+	Node       string // the build that made CodeCache: "v26.10.0"
+	CodeCache  []byte // nil unless asked for
+}
+
+func (p *Program) frame() ([]byte, error) {
+	type limits struct {
+		Result  int `json:"result"`
+		Entries int `json:"entries"`
+		Chars   int `json:"chars"`
+	}
+	meta, err := json.Marshal(struct {
+		Contract  convoke.Contract  `json:"contract"`
+		Format    string            `json:"format"`
+		Env       map[string]string `json:"env"`
+		Limits    limits            `json:"limits"`
+		WantCache bool              `json:"wantCache"`
+	}{p.Contract, p.Format, p.Environment, limits{p.ResultBytes, p.LogEntries, p.LogCharacters}, p.WantCodeCache})
+	if err != nil {
+		return nil, err
+	}
+	size := 64 + len(meta) + len(p.Code) + len(p.SourceMap) + len(p.CodeCache)
+	return wire.AppendLoad(make([]byte, 0, size), meta, p.Code, p.SourceMap, p.CodeCache), nil
+}
+
+// Call is one invocation as the worker needs it.
+type Call struct {
+	RequestID string
+	Input     []byte // JSON object {timestamp, headers, payload}
+	Timeout   time.Duration
+}
+
+// Result is how an invocation went, also when it failed.
+type Result struct {
+	JSON       []byte // nil on failure
+	Run        time.Duration
+	CPU        time.Duration
+	PeakMemory int64
+	// Spent says that the worker must not be given another invocation.
+	Spent bool
+}

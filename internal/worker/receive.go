@@ -1,0 +1,213 @@
+package worker
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"convoke"
+	"convoke/internal/wire"
+)
+
+// maxFrame bounds what a worker may send in one frame: a code cache or a
+// result at the highest limit an operator can set.
+const maxFrame = 32 << 20
+
+// receive reads frames until the socket ends. What a worker sends is hostile
+// input: anything that its own code would never send ends it.
+func (w *Worker) receive() {
+	r := wire.NewReader(w.conn, maxFrame)
+	for {
+		f, err := r.Next()
+		if err == nil {
+			err = w.handle(f)
+		}
+		if err != nil {
+			if errors.Is(err, wire.ErrMalformed) || errors.Is(err, wire.ErrTooLarge) || errors.Is(err, errUnexpected) {
+				w.kill(ReasonProtocol, err.Error())
+			}
+			// Reading on lets the process die of its own end rather than of a
+			// full socket, and takes in nothing.
+			_, _ = io.Copy(io.Discard, w.conn)
+			return
+		}
+	}
+}
+
+var errUnexpected = errors.New("an unexpected frame")
+
+func (w *Worker) handle(f wire.Frame) error {
+	switch f.Type {
+	case wire.Result, wire.Failed:
+		return w.answer(f)
+	case wire.Log:
+		return w.logged(f)
+	case wire.Dropped:
+		return w.dropped(f)
+	case wire.Ready:
+		return once(w.ready)
+	case wire.Loaded, wire.LoadFailed:
+		return w.loadAnswer(f)
+	case wire.Pong:
+		select {
+		case w.pong <- struct{}{}:
+			return nil
+		default:
+			return errUnexpected
+		}
+	case wire.Retire:
+		w.retired(string(f.Body[:min(len(f.Body), 200)]))
+		return nil
+	default:
+		return fmt.Errorf("%w of type %d", errUnexpected, f.Type)
+	}
+}
+
+func once(c chan struct{}) error {
+	select {
+	case <-c:
+		return errUnexpected
+	default:
+		close(c)
+		return nil
+	}
+}
+
+func (w *Worker) answer(f wire.Frame) error {
+	usage, body, err := wire.Answer(f.Body)
+	if err != nil {
+		return err
+	}
+	a := answer{usage: usage}
+	if f.Type == wire.Failed {
+		failure, err := wire.ParseFailure(body)
+		if err != nil {
+			return err
+		}
+		a.failure = &failure
+	} else {
+		// The answer goes into other JSON and to strict readers.
+		if !json.Valid(body) {
+			return fmt.Errorf("%w: a result that is no JSON", wire.ErrMalformed)
+		}
+		a.json = slices.Clone(body)
+	}
+	if usage.Retire {
+		w.retired("an exception escaped the function")
+	}
+	c := w.take(f.ID)
+	if c == nil {
+		if w.wasRecent(f.ID) {
+			return nil // it answered at the moment its deadline passed
+		}
+		return fmt.Errorf("%w: an answer to no question", errUnexpected)
+	}
+	c.done <- a
+	return nil
+}
+
+// wasRecent forgives one answer to a call that is over, no second one.
+func (w *Worker) wasRecent(id uint32) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ending && slices.ContainsFunc(w.recent[:], func(r recentCall) bool { return r.id == id && id != 0 })
+}
+
+func (w *Worker) loadAnswer(f wire.Frame) error {
+	var o loadOutcome
+	if f.Type == wire.LoadFailed {
+		failure, err := wire.ParseFailure(f.Body)
+		if err != nil {
+			return err
+		}
+		o.failure = &failure
+	} else {
+		meta, cache, err := wire.ParseLoaded(f.Body)
+		if err != nil {
+			return err
+		}
+		o.loaded = Loaded{Parameters: meta.Length, Node: meta.Node}
+		if len(cache) > 0 {
+			o.loaded.CodeCache = slices.Clone(cache)
+		}
+	}
+	select {
+	case w.loaded <- o:
+		return nil
+	default:
+		return errUnexpected
+	}
+}
+
+// retired is the worker's own word that it should get nothing new: an
+// exception escaped, or the function called process.exit.
+func (w *Worker) retired(why string) {
+	w.mu.Lock()
+	w.ending = true
+	first := w.retire == ""
+	w.retire = why
+	w.mu.Unlock()
+	if first {
+		go func() {
+			// process.exit is under way by itself; give it the time to be told
+			// apart from our kill.
+			select {
+			case <-w.done:
+			case <-time.After(100 * time.Millisecond):
+				w.endWhenIdle(ReasonRetired, why)
+			}
+		}()
+	}
+}
+
+func (w *Worker) logged(f wire.Frame) error {
+	e, err := wire.ParseEntry(f.Body)
+	if err != nil {
+		return err
+	}
+	entry := convoke.LogEntry{
+		Time: e.Time, Level: convoke.LogLevels[e.Level], Source: convoke.SourceConsole,
+		Message: string(e.Message), Extras: slices.Clone(e.Extras),
+	}
+	if e.Platform {
+		entry.Source = convoke.SourcePlatform
+	}
+	w.mu.Lock()
+	if c := w.calls[f.ID]; c != nil {
+		entry.RequestID = c.requestID
+		c.entries++
+		if w.program != nil && c.entries > 2*w.program.LogEntries+10 {
+			w.mu.Unlock()
+			return fmt.Errorf("%w: log entries beyond the limit", errUnexpected)
+		}
+	} else if f.ID != 0 {
+		for _, r := range w.recent {
+			if r.id == f.ID {
+				entry.RequestID = r.requestID
+			}
+		}
+	}
+	w.mu.Unlock()
+	w.append(entry)
+	return nil
+}
+
+func (w *Worker) dropped(f wire.Frame) error {
+	n, err := wire.Count(f.Body)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	c := w.calls[f.ID]
+	if c != nil {
+		c.dropped = n
+	}
+	w.mu.Unlock()
+	if c == nil && n == 1 { // outside of invocations the first is told at once
+		w.report("", convoke.LevelWarn, "Further log entries written outside of an invocation are dropped")
+	}
+	return nil
+}

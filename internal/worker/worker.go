@@ -1,0 +1,489 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"convoke"
+	"convoke/internal/wire"
+)
+
+// ErrNotStarted is returned by Invoke when the worker was already going away:
+// the function has seen nothing of the invocation, so that it is safe to give
+// it to another worker.
+var ErrNotStarted = errors.New("worker is going away")
+
+const (
+	loadTimeout = 10 * time.Second
+	// pongTimeout is how long an event loop may take to turn before the
+	// worker counts as blocked.
+	pongTimeout = 500 * time.Millisecond
+	// recentCalls is how many ended invocations a worker remembers, so that
+	// what they log late still bears their request id.
+	recentCalls = 16
+)
+
+// Worker is one Node process.
+//
+//	start ─► blank ─Load─► loaded ─Retire/Close─► ending ─► gone (Done)
+//	  └───────┴──────────────┴──── Kill, crash, exit ───────┘
+type Worker struct {
+	fleet   *Fleet
+	runtime string
+	started time.Time
+	cmd     *exec.Cmd
+	conn    net.Conn
+
+	ready       chan struct{} // closed when the blank worker listens
+	loaded      chan loadOutcome
+	pong        chan struct{}
+	done        chan struct{} // closed when the process is gone and told
+	memoryLimit atomic.Int64  // bytes
+	exit        Exit          // valid once done is closed
+
+	writeMu sync.Mutex
+	out     []byte // the frame being written, kept for its memory
+
+	mu      sync.Mutex
+	program *Program // nil while blank
+	ending  bool     // takes nothing new
+	asked   *verdict // the server's own reason to end it
+	retire  string   // what the worker itself said of its end
+	next    uint32
+	calls   map[uint32]*call
+	recent  [recentCalls]recentCall
+	ended   int // how many calls have ended, for recent
+	output  capture
+}
+
+type verdict struct {
+	reason Reason
+	detail string
+}
+
+type call struct {
+	requestID string
+	done      chan answer // one answer at most
+	entries   int         // log entries seen
+	dropped   int         // log entries that its worker says it dropped
+}
+
+type recentCall struct {
+	id        uint32
+	requestID string
+}
+
+type answer struct {
+	usage   wire.Usage
+	json    []byte
+	failure *wire.Failure
+	err     error // the worker ended
+}
+
+type loadOutcome struct {
+	loaded  Loaded
+	failure *wire.Failure
+	err     error
+}
+
+var callPool = sync.Pool{New: func() any { return &call{done: make(chan answer, 1)} }}
+
+func newWorker(f *Fleet, runtime string) *Worker {
+	w := &Worker{
+		fleet: f, runtime: runtime, started: time.Now(),
+		ready: make(chan struct{}), loaded: make(chan loadOutcome, 1), pong: make(chan struct{}, 1), done: make(chan struct{}),
+		calls: make(map[uint32]*call),
+	}
+	w.output.w = w
+	return w
+}
+
+// start starts the process. It is called on the fleet's own thread.
+func (w *Worker) start(cmd *exec.Cmd) error {
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	ours, theirs := os.NewFile(uintptr(pair[0]), "worker"), os.NewFile(uintptr(pair[1]), "server")
+	defer theirs.Close()
+	defer ours.Close() // net.FileConn has a copy
+	if w.conn, err = net.FileConn(ours); err != nil {
+		return err
+	}
+	outRead, outWrite, err := os.Pipe()
+	if err != nil {
+		w.conn.Close()
+		return err
+	}
+	errRead, errWrite, err := os.Pipe()
+	if err != nil {
+		w.conn.Close()
+		outRead.Close()
+		outWrite.Close()
+		return err
+	}
+	defer outWrite.Close()
+	defer errWrite.Close()
+
+	cmd.ExtraFiles = []*os.File{theirs} // descriptor 3
+	cmd.Stdout, cmd.Stderr = outWrite, errWrite
+	setProcessAttributes(cmd)
+	if err := cmd.Start(); err != nil {
+		w.conn.Close()
+		outRead.Close()
+		errRead.Close()
+		return err
+	}
+	w.cmd = cmd
+	var readers sync.WaitGroup
+	readers.Go(func() { w.output.read(outRead, convoke.SourceStdout) })
+	readers.Go(func() { w.output.read(errRead, convoke.SourceStderr) })
+	readers.Go(w.receive)
+	go w.wait(&readers)
+	return nil
+}
+
+// wait sees the process end, lets the readers take in what it left behind,
+// and tells everyone who waits.
+func (w *Worker) wait(readers *sync.WaitGroup) {
+	_ = w.cmd.Wait() // the state says more than the error
+	killGroup(w.cmd.Process.Pid)
+	// A grandchild that escaped the group may hold the pipes open.
+	drained := time.AfterFunc(time.Second, func() {
+		w.conn.Close()
+		w.output.close()
+	})
+	readers.Wait()
+	drained.Stop()
+	w.conn.Close()
+
+	w.mu.Lock()
+	w.ending = true
+	reason, detail := classify(w.asked, w.retire, w.output.tail(), w.cmd.ProcessState)
+	w.exit = Exit{Reason: reason, Detail: detail, Lived: time.Since(w.started), Lost: len(w.calls)}
+	if w.program != nil {
+		w.exit.Function, w.exit.Account = w.program.FunctionID, w.program.AccountID
+	}
+	lost := w.calls
+	w.calls = nil
+	w.mu.Unlock()
+
+	w.explain(lost)
+	for _, c := range lost {
+		c.done <- answer{err: w.exit.failure(int(w.memoryLimit.Load() >> 20))}
+	}
+	select {
+	case w.loaded <- loadOutcome{err: fmt.Errorf("its process ended while loading (%s)", cmp.Or(detail, string(reason)))}:
+	default:
+	}
+	w.fleet.cfg.OnExit(w.exit)
+	close(w.done)
+	w.fleet.forget(w)
+}
+
+// Done is closed once the process is gone.
+func (w *Worker) Done() <-chan struct{} { return w.done }
+
+// Exit says how the worker ended; it waits for that.
+func (w *Worker) Exit() Exit {
+	<-w.done
+	return w.exit
+}
+
+// PID is the process id.
+func (w *Worker) PID() int { return w.cmd.Process.Pid }
+
+// Runtime is the name of the Node build it runs.
+func (w *Worker) Runtime() string { return w.runtime }
+
+func (w *Worker) busy() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.calls) > 0
+}
+
+// Resident is the memory of the process alone, in bytes: what is resident
+// less what it shares with files. It is 0 when the process is gone.
+func (w *Worker) Resident() int64 {
+	if w.cmd == nil {
+		return 0
+	}
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(w.cmd.Process.Pid) + "/statm")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(b))
+	if len(fields) < 3 {
+		return 0
+	}
+	resident, _ := strconv.ParseInt(fields[1], 10, 64)
+	shared, _ := strconv.ParseInt(fields[2], 10, 64)
+	return (resident - shared) * int64(os.Getpagesize())
+}
+
+// Load makes a blank worker an instance of p. It returns CodeDeployFailed
+// with the reason when the program does not load; the worker is then spent.
+func (w *Worker) Load(ctx context.Context, p *Program) (Loaded, error) {
+	frame, err := p.frame()
+	if err != nil {
+		return Loaded{}, err
+	}
+	w.mu.Lock()
+	if w.program != nil || w.ending {
+		w.mu.Unlock()
+		return Loaded{}, ErrNotStarted
+	}
+	w.program = p
+	w.mu.Unlock()
+	w.memoryLimit.Store(int64(p.MemoryMiB) << 20)
+
+	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+	defer cancel()
+	// The frame can be larger than the socket holds; a worker that does not
+	// read must not hold the caller for ever.
+	stop := context.AfterFunc(ctx, func() { w.kill(ReasonLoad, "its code did not load in time") })
+	defer stop()
+	if err := w.write(frame); err != nil {
+		return Loaded{}, ErrNotStarted
+	}
+	select {
+	case o := <-w.loaded:
+		if o.failure == nil && o.err == nil {
+			return o.loaded, nil
+		}
+		w.kill(ReasonLoad, "its code did not load")
+		return Loaded{}, loadError(o)
+	case <-ctx.Done():
+		return Loaded{}, convoke.Errorf(convoke.CodeDeployFailed, "The module did not load within %s; move slow work from the top level into lambda", loadTimeout)
+	}
+}
+
+func loadError(o loadOutcome) error {
+	if o.err != nil {
+		return convoke.Errorf(convoke.CodeDeployFailed, "The module could not be loaded: %v", o.err)
+	}
+	if o.failure.Kind == "contract" {
+		return convoke.Errorf(convoke.CodeDeployFailed, "The module could not be loaded: %s", o.failure.Message)
+	}
+	return convoke.Errorf(convoke.CodeDeployFailed, "The module threw while it was loaded: %s", o.failure.Summary())
+}
+
+// Invoke runs one invocation. The clock of c.Timeout starts when the worker
+// has been sent the event. Errors:
+//   - ErrNotStarted: nothing happened, use another worker;
+//   - CodeThrew, CodeRuntimeError, CodeLimitReached: the function's own doing;
+//   - CodeTimeout: no answer in time, the worker is being stopped;
+//   - CodeUnavailable: the worker was stopped for another's sake.
+//
+// The result is meaningful with every error but ErrNotStarted.
+func (w *Worker) Invoke(c Call) (Result, error) {
+	cl := callPool.Get().(*call)
+	cl.requestID, cl.entries, cl.dropped = c.RequestID, 0, 0
+
+	w.mu.Lock()
+	if w.ending || w.program == nil {
+		w.mu.Unlock()
+		callPool.Put(cl)
+		return Result{}, ErrNotStarted
+	}
+	w.next++
+	id := w.next
+	w.calls[id] = cl
+	limit := w.program.ResultBytes
+	w.mu.Unlock()
+
+	start := time.Now()
+	timer := time.NewTimer(c.Timeout)
+	defer timer.Stop()
+	if err := w.writeInvoke(id, c); err != nil && w.take(id) != nil {
+		// The socket is closed; whether the worker read the event before it
+		// died cannot be told, but a whole frame it has not got.
+		callPool.Put(cl)
+		return Result{}, ErrNotStarted
+	}
+
+	var a answer
+	select {
+	case a = <-cl.done:
+	case <-timer.C:
+		if w.take(id) != nil {
+			w.late(c)
+			return Result{Run: time.Since(start), Spent: true}, convoke.Errorf(convoke.CodeTimeout,
+				"The function did not answer within %s", c.Timeout)
+		}
+		a = <-cl.done // the answer came at the same moment
+	}
+	dropped := cl.dropped
+	callPool.Put(cl)
+	if dropped > 0 && a.err == nil {
+		w.reportDropped(c.RequestID, dropped)
+	}
+	if a.failure != nil {
+		w.report(c.RequestID, convoke.LevelError, cmp.Or(a.failure.Stack, a.failure.Summary()))
+	}
+	return w.result(a, time.Since(start), limit)
+}
+
+func (w *Worker) result(a answer, run time.Duration, limit int) (Result, error) {
+	r := Result{JSON: a.json, Run: run, CPU: a.usage.CPU, PeakMemory: a.usage.PeakMemory, Spent: a.usage.Retire || a.err != nil}
+	switch {
+	case a.err != nil:
+		return r, a.err
+	case a.failure != nil:
+		return r, invocationError(a.failure)
+	case len(a.json) > limit:
+		r.JSON = nil
+		return r, convoke.Errorf(convoke.CodeLimitReached, "The result has %d bytes; at most %d are allowed. Return less, or a reference to it", len(a.json), limit)
+	}
+	return r, nil
+}
+
+func invocationError(f *wire.Failure) error {
+	code := convoke.CodeRuntimeError
+	switch f.Kind {
+	case "threw":
+		// The function's own words, without decoration: a caller may show them.
+		return &convoke.Error{Code: convoke.CodeThrew, Message: f.Message}
+	case "limit":
+		code = convoke.CodeLimitReached
+	case "input":
+		code = convoke.CodeInvalid
+	case "result":
+		return &convoke.Error{Code: code, Message: f.Message}
+	}
+	return &convoke.Error{Code: code, Message: f.Summary()}
+}
+
+// take removes a call that nobody has answered; nil when somebody has.
+func (w *Worker) take(id uint32) *call {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := w.calls[id]
+	if c != nil {
+		delete(w.calls, id)
+		w.remember(id, c.requestID)
+	}
+	return c
+}
+
+func (w *Worker) remember(id uint32, requestID string) {
+	w.recent[w.ended%recentCalls] = recentCall{id, requestID}
+	w.ended++
+}
+
+// late handles an invocation that passed its deadline: its worker takes
+// nothing new; neighbours in it may finish if its event loop still turns.
+func (w *Worker) late(c Call) {
+	w.mu.Lock()
+	w.ending = true
+	neighbours := len(w.calls)
+	v1 := w.program.Contract == convoke.ContractV1
+	w.mu.Unlock()
+	text := fmt.Sprintf("The function did not answer within %s and was stopped.", c.Timeout)
+	if v1 {
+		text = fmt.Sprintf("Lambda did not call callback within execution time limit (%s) and was stopped.", c.Timeout)
+	}
+	w.report(c.RequestID, convoke.LevelError, text)
+	if neighbours == 0 {
+		w.kill(ReasonTimeout, "an invocation passed its deadline")
+		return
+	}
+	go w.finishNeighbours()
+}
+
+func (w *Worker) finishNeighbours() {
+	go func() { _ = w.write(wire.AppendEmpty(nil, wire.Ping, 0)) }() // a full socket must not hold the verdict
+	select {
+	case <-w.pong:
+	case <-w.done:
+		return
+	case <-time.After(pongTimeout):
+		w.kill(ReasonTimeout, "another invocation blocked the event loop beyond its deadline")
+		return
+	}
+	// Each neighbour has a deadline of its own; the last one to end or to
+	// pass it finds no neighbours and kills.
+	w.endWhenIdle(ReasonTimeout, "an invocation passed its deadline")
+}
+
+// endWhenIdle waits for the invocations under way and then kills the process.
+func (w *Worker) endWhenIdle(reason Reason, detail string) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for w.busy() {
+		select {
+		case <-w.done:
+			return
+		case <-tick.C:
+		}
+	}
+	w.kill(reason, detail)
+}
+
+// Close ends the worker once the invocations under way have answered, or
+// after grace. It returns at once; Done tells when it is gone.
+func (w *Worker) Close(grace time.Duration) {
+	w.mu.Lock()
+	w.ending = true
+	idle := len(w.calls) == 0
+	w.mu.Unlock()
+	if idle {
+		w.kill(ReasonClosed, "no longer needed")
+		return
+	}
+	time.AfterFunc(grace, w.Kill)
+	go w.endWhenIdle(ReasonClosed, "no longer needed")
+}
+
+// Kill ends the worker at once.
+func (w *Worker) Kill() { w.kill(ReasonClosed, "stopped by the server") }
+
+func (w *Worker) kill(reason Reason, detail string) {
+	w.mu.Lock()
+	w.ending = true
+	if w.asked == nil {
+		w.asked = &verdict{reason, detail}
+	}
+	w.mu.Unlock()
+	select {
+	case <-w.done:
+	default:
+		killGroup(w.cmd.Process.Pid)
+	}
+}
+
+func (w *Worker) write(frame []byte) error {
+	w.writeMu.Lock()
+	defer w.writeMu.Unlock()
+	_, err := w.conn.Write(frame)
+	return err
+}
+
+func (w *Worker) writeInvoke(id uint32, c Call) error {
+	w.writeMu.Lock()
+	defer w.writeMu.Unlock()
+	w.out = wire.AppendInvoke(w.out[:0], id, c.RequestID, c.Input)
+	// A worker that does not read cannot hold its caller past the deadline:
+	// the frame usually fits the socket's buffer, and if not the write ends
+	// with the worker.
+	if len(w.out) > 64<<10 {
+		stop := time.AfterFunc(c.Timeout, func() { w.kill(ReasonTimeout, "it did not read its input") })
+		defer stop.Stop()
+	}
+	_, err := w.conn.Write(w.out)
+	if cap(w.out) > 256<<10 {
+		w.out = nil // one large payload must not be kept for the worker's life
+	}
+	return err
+}

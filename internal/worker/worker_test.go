@@ -1,0 +1,469 @@
+package worker_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"convoke"
+	"convoke/internal/sandbox"
+	"convoke/internal/worker"
+)
+
+// sink keeps log entries and lets a test wait for one.
+type sink struct {
+	mu      sync.Mutex
+	entries []convoke.LogEntry
+	changed chan struct{}
+}
+
+func (s *sink) Append(e ...convoke.LogEntry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.entries = append(s.entries, e...)
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// wait returns the first entry that contains text.
+func (s *sink) wait(t *testing.T, text string) convoke.LogEntry {
+	t.Helper()
+	limit := time.After(20 * time.Second)
+	for {
+		s.mu.Lock()
+		for _, e := range s.entries {
+			if strings.Contains(e.Message+string(e.Extras), text) {
+				s.mu.Unlock()
+				return e
+			}
+		}
+		changed := s.changed
+		s.mu.Unlock()
+		select {
+		case <-changed:
+		case <-limit:
+			t.Fatalf("no log entry with %q; there are %+v", text, s.all())
+		}
+	}
+}
+
+func (s *sink) all() []convoke.LogEntry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]convoke.LogEntry(nil), s.entries...)
+}
+
+type bench struct {
+	fleet *worker.Fleet
+	sink  *sink
+}
+
+func setup(t testing.TB) *bench {
+	t.Helper()
+	runtimes, err := worker.FindRuntimes(t.Context(), filepath.Join("..", "..", "runtime", "node"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	box, err := sandbox.New(sandbox.None)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &sink{changed: make(chan struct{})}
+	f, err := worker.NewFleet(worker.Config{Runtimes: runtimes, Dir: t.TempDir(), Sandbox: box, Sink: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { _ = f.Run(ctx); close(done) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return &bench{f, s}
+}
+
+// start loads code that hands over its lambda as internal/build arranges it.
+func (b *bench) start(t testing.TB, code string, change ...func(*worker.Program)) *worker.Worker {
+	t.Helper()
+	w, _, err := b.tryStart(t, code, change...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (b *bench) tryStart(t testing.TB, code string, change ...func(*worker.Program)) (*worker.Worker, worker.Loaded, error) {
+	t.Helper()
+	p := &worker.Program{
+		AccountID: "1", FunctionID: "fn", Version: 1, Contract: convoke.ContractV2, Format: "cjs",
+		Code:      []byte(code + "\n;__convoke_lambda(typeof lambda === 'undefined' ? undefined : lambda)"),
+		MemoryMiB: 128, ResultBytes: 1 << 20, LogEntries: 20, LogCharacters: 10_000,
+		Environment: map[string]string{"COLOUR": "blue"},
+	}
+	for _, c := range change {
+		c(p)
+	}
+	w, err := b.fleet.Start(t.Context(), convoke.DefaultRuntime, p.MemoryMiB)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := w.Load(t.Context(), p)
+	return w, loaded, err
+}
+
+func v1(p *worker.Program)  { p.Contract = convoke.ContractV1 }
+func esm(p *worker.Program) { p.Format = "esm" }
+
+func invoke(w *worker.Worker, payload string) (string, error) {
+	return invokeWithin(w, payload, 20*time.Second)
+}
+
+func invokeWithin(w *worker.Worker, payload string, timeout time.Duration) (string, error) {
+	r, err := w.Invoke(worker.Call{RequestID: "req-1", Input: []byte(`{"headers":[],"payload":` + payload + `}`), Timeout: timeout})
+	return string(r.JSON), err
+}
+
+func TestContracts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, c := range []struct {
+		name, code, payload, want string
+		fails                     convoke.Code
+		change                    func(*worker.Program)
+	}{
+		{name: "async", code: `async function lambda(input) { return { hello: input.payload.name } }`, payload: `{"name":"Ada"}`, want: `{"hello":"Ada"}`},
+		{name: "plain value", code: `function lambda(input) { return 7 }`, payload: `1`, want: `7`},
+		{name: "nothing", code: `async function lambda() {}`, payload: `1`, want: `null`},
+		{name: "exported", code: `exports.lambda = async (i) => i.payload`, payload: `[1,"ü"]`, want: `[1,"ü"]`},
+		{name: "module.exports", code: `module.exports = (i) => "x"`, payload: `1`, want: `"x"`},
+		{name: "default", code: `exports.default = () => true`, payload: `1`, want: `true`},
+		{name: "environment", code: `const lambda = () => process.env.COLOUR + Object.keys(process.env).length`, payload: `1`, want: `"blue1"`},
+		{name: "headers default", code: `const lambda = (i) => i.headers`, payload: `1`, want: `[]`},
+		{name: "built-in", code: `const c = require('node:crypto'); const lambda = () => c.createHash('md5').update('a').digest('hex')`, payload: `1`, want: `"0cc175b9c0f1b6a831c399e269772661"`},
+		{name: "trace id", code: `const lambda = async () => { await null; return console.getTraceId() }`, payload: `1`, want: `"req-1"`},
+		{name: "no such module", code: `const lambda = () => require('left-pad')`, payload: `1`, fails: convoke.CodeThrew},
+		{name: "threw", code: `async function lambda() { throw new Error("no stock") }`, payload: `1`, fails: convoke.CodeThrew},
+		{name: "threw a string", code: `async function lambda() { throw "no stock" }`, payload: `1`, fails: convoke.CodeThrew},
+		{name: "threw a trap", code: `async function lambda() { throw new Proxy({}, { get() { throw 1 }, getPrototypeOf() { throw 2 } }) }`, payload: `1`, fails: convoke.CodeThrew},
+		{name: "type error", code: `async function lambda(i) { return i.a.b.c }`, payload: `1`, fails: convoke.CodeRuntimeError},
+		{name: "stack overflow", code: `const lambda = () => lambda()`, payload: `1`, fails: convoke.CodeRuntimeError},
+		{name: "BigInt result", code: `const lambda = () => 1n`, payload: `1`, fails: convoke.CodeRuntimeError},
+		{name: "cyclic result", code: `const lambda = () => { const a = {}; a.a = a; return a }`, payload: `1`, fails: convoke.CodeRuntimeError},
+		{name: "function result", code: `const lambda = () => () => 1`, payload: `1`, fails: convoke.CodeRuntimeError},
+		{name: "5 MB result", code: `const lambda = () => 'x'.repeat(5 << 20)`, payload: `1`, fails: convoke.CodeLimitReached},
+		{name: "900 kB result", code: `const lambda = () => 'x'.repeat(900 << 10)`, payload: `1`, want: `"` + strings.Repeat("x", 900<<10) + `"`},
+		{name: "top-level await", code: "import os from 'node:os'; const v = await Promise.resolve(os.EOL); const lambda = () => v", payload: `1`, want: `"\n"`, change: esm},
+		{name: "V1", code: `function lambda(input, callback) { callback(null, input.payload + 1) }`, payload: `1`, want: `2`, change: v1},
+		{name: "V1 later", code: `function lambda(input, callback) { setTimeout(() => callback(null, 'later'), 5) }`, payload: `1`, want: `"later"`, change: v1},
+		{name: "V1 nothing", code: `function lambda(input, callback) { callback() }`, payload: `1`, want: `null`, change: v1},
+		{name: "V1 error", code: `function lambda(input, callback) { callback(new Error('no'), null) }`, payload: `1`, fails: convoke.CodeThrew, change: v1},
+		{name: "V1 rejects", code: `async function lambda(input, callback) { throw new Error('no') }`, payload: `1`, fails: convoke.CodeThrew, change: v1},
+		{name: "V1 twice", code: `function lambda(input, callback) { callback(null, 1); callback(null, 2) }`, payload: `1`, want: `1`, change: v1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			change := []func(*worker.Program){}
+			if c.change != nil {
+				change = append(change, c.change)
+			}
+			w := b.start(t, c.code, change...)
+			defer w.Kill()
+			for range 2 { // what happened must not spoil the next invocation
+				got, err := invoke(w, c.payload)
+				if got != c.want || convoke.ErrorCode(err) != c.fails {
+					t.Fatalf("got %.200s, %v; want %.200s, code %q", got, err, c.want, c.fails)
+				}
+			}
+		})
+	}
+}
+
+func TestLoadErrors(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, c := range []struct{ name, code, want string }{
+		{"no lambda", `const x = 1`, "no function named lambda"},
+		{"throws", "\nthrow new Error('no config')", "no config"},
+		{"syntax", `const = `, "SyntaxError"},
+		{"exits", `process.exit(3)`, "process.exit(3)"},
+	} {
+		w, _, err := b.tryStart(t, c.code)
+		if convoke.ErrorCode(err) != convoke.CodeDeployFailed || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want CodeDeployFailed with %q", c.name, err, c.want)
+		}
+		if e := w.Exit(); e.Reason != worker.ReasonLoad && e.Reason != worker.ReasonExit {
+			t.Errorf("%s: ended by %v", c.name, e)
+		}
+	}
+}
+
+func TestCodeCacheIsMadeAndTaken(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const code = `const lambda = () => 'cached'`
+	_, loaded, err := b.tryStart(t, code, func(p *worker.Program) { p.WantCodeCache = true })
+	if err != nil || len(loaded.CodeCache) == 0 || loaded.Parameters != 0 || !strings.HasPrefix(loaded.Node, "v26.") {
+		t.Fatalf("loaded = %+v, %v", loaded, err)
+	}
+	w := b.start(t, code, func(p *worker.Program) { p.CodeCache = loaded.CodeCache })
+	if got, err := invoke(w, "1"); got != `"cached"` || err != nil {
+		t.Errorf("with the cache: %s, %v", got, err)
+	}
+	w = b.start(t, code, func(p *worker.Program) { p.CodeCache = []byte("damaged") })
+	if got, err := invoke(w, "1"); got != `"cached"` || err != nil {
+		t.Errorf("with a damaged cache: %s, %v", got, err)
+	}
+}
+
+// TestDeaths runs each way to go wrong beside a neighbour that must not notice.
+func TestDeaths(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	neighbour := b.start(t, `const lambda = async () => 'fine'`)
+	for _, c := range []struct {
+		name, code string
+		want       convoke.Code
+		reason     worker.Reason
+		log        string
+	}{
+		{"endless loop", `const lambda = () => { for (;;); }`, convoke.CodeTimeout, worker.ReasonTimeout, "did not answer within"},
+		{"never answers", `const lambda = () => new Promise(() => {})`, convoke.CodeTimeout, worker.ReasonTimeout, "did not answer within"},
+		{"heap bomb", `const lambda = () => { const a = []; for (;;) a.push(new Array(1e5).fill(1.5)) }`, convoke.CodeLimitReached, worker.ReasonMemory, "memory"},
+		{"buffer bomb", `const lambda = async () => { const a = []; for (;;) { a.push(Buffer.alloc(8 << 20, 1)); await new Promise((r) => setTimeout(r, 2)) } }`, convoke.CodeLimitReached, worker.ReasonMemory, "memory"},
+		{"process.exit", `const lambda = () => process.exit(0)`, convoke.CodeRuntimeError, worker.ReasonExit, "process.exit(0)"},
+		{"abort", `const lambda = () => process.abort()`, convoke.CodeRuntimeError, worker.ReasonCrash, "abort"},
+		{"forged frame", `const lambda = () => { require('fs').writeSync(3, Buffer.from([0, 0, 0, 0, 99, 0, 0, 0, 0])); return new Promise(() => {}) }`, convoke.CodeRuntimeError, worker.ReasonProtocol, "protocol"},
+		{"huge frame", `const lambda = () => { require('fs').writeSync(3, Buffer.from([255, 255, 255, 255, 19, 0, 0, 0, 0])); return new Promise(() => {}) }`, convoke.CodeRuntimeError, worker.ReasonProtocol, "protocol"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := b.start(t, c.code, func(p *worker.Program) { p.FunctionID = c.name })
+			timeout := 20 * time.Second
+			if c.want == convoke.CodeTimeout {
+				timeout = 300 * time.Millisecond
+			}
+			if _, err := invokeWithin(w, "1", timeout); convoke.ErrorCode(err) != c.want {
+				t.Errorf("error = %v, want %s", err, c.want)
+			}
+			if e := w.Exit(); e.Reason != c.reason || e.Detail == "" {
+				t.Errorf("exit = %+v, want reason %s with a detail", e, c.reason)
+			}
+			e := b.sink.wait(t, c.log)
+			if e.AccountID != "1" {
+				t.Errorf("entry = %+v", e)
+			}
+			if got, err := invoke(neighbour, "1"); got != `"fine"` || err != nil {
+				t.Errorf("the neighbour answers %s, %v", got, err)
+			}
+			if _, err := invoke(w, "1"); !errors.Is(err, worker.ErrNotStarted) {
+				t.Errorf("a dead worker answers %v, want ErrNotStarted", err)
+			}
+		})
+	}
+}
+
+func TestEscapes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+
+	w := b.start(t, `const lambda = async () => { Promise.reject(new Error('lost one')); return 'answered' }`)
+	if got, err := invoke(w, "1"); got != `"answered"` || err != nil {
+		t.Fatalf("unhandled rejection: %s, %v", got, err)
+	}
+	if e := b.sink.wait(t, "Unhandled promise rejection: Error: lost one"); e.RequestID != "req-1" || e.Level != convoke.LevelError {
+		t.Errorf("entry = %+v", e)
+	}
+	if got, err := invoke(w, "1"); got != `"answered"` || err != nil {
+		t.Errorf("after an unhandled rejection: %s, %v", got, err)
+	}
+
+	w = b.start(t, `const lambda = () => { setTimeout(() => { throw new Error('late one') }, 1); return 'answered' }`)
+	if got, err := invoke(w, "1"); got != `"answered"` || err != nil {
+		t.Fatalf("throw in a timer: %s, %v", got, err)
+	}
+	b.sink.wait(t, "after lambda had answered")
+	if e := w.Exit(); e.Reason != worker.ReasonRetired {
+		t.Errorf("exit = %+v, want retired", e)
+	}
+
+	w = b.start(t, `const lambda = () => new Promise(() => { setTimeout(() => { null.x }, 1) })`)
+	if _, err := invoke(w, "1"); convoke.ErrorCode(err) != convoke.CodeRuntimeError {
+		t.Errorf("throw in a timer before the answer: %v, want it told at once", err)
+	}
+}
+
+// TestNeighboursInOneInstance: invocations that share an instance with one
+// that passes its deadline finish when the event loop turns.
+func TestNeighboursInOneInstance(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	w := b.start(t, `function lambda(input, callback) { console.log('got ' + input.payload); if (input.payload > 0) setTimeout(() => callback(null, 'done'), input.payload) }`, v1)
+	slow := make(chan error, 1)
+	go func() {
+		got, err := invokeWithin(w, "600", 20*time.Second)
+		if err == nil && got != `"done"` {
+			err = errors.New(got)
+		}
+		slow <- err
+	}()
+	b.sink.wait(t, "got 600")
+	if _, err := invokeWithin(w, "0", 200*time.Millisecond); convoke.ErrorCode(err) != convoke.CodeTimeout {
+		t.Fatalf("never called back: %v", err)
+	}
+	if _, err := invoke(w, "1"); !errors.Is(err, worker.ErrNotStarted) {
+		t.Errorf("a worker that ends takes another invocation: %v", err)
+	}
+	if err := <-slow; err != nil {
+		t.Errorf("the neighbour: %v", err)
+	}
+	if e := w.Exit(); e.Reason != worker.ReasonTimeout || e.Lost != 0 {
+		t.Errorf("exit = %+v", e)
+	}
+	b.sink.wait(t, "Lambda did not call callback within execution time limit")
+}
+
+func TestConsole(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	w := b.start(t, `const lambda = async () => {
+		console.debug('d'); console.info('i', 1, {a: 'ü'}); console.log('l', null, undefined); console.warn('w', 10n); console.error(new TypeError('e'));
+		console.table([1]); console.nonsense('n'); console.assert(1 > 2, 'sum'); console.count(); console.group('g');
+		const c = {}; c.c = c; console.log('cycle', c); console.log({ x: 1 }); console.trace('here');
+		process.stdout.write('out\n'); process.stderr.write('err\n');
+		setTimeout(() => console.log('afterwards'), 1);
+	}`)
+	if _, err := invoke(w, "1"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []struct {
+		text   string
+		level  convoke.LogLevel
+		source convoke.LogSource
+		extras string
+	}{
+		{"d", convoke.LevelDebug, "console", `[]`}, {"i", convoke.LevelInfo, "console", `[1,{"a":"ü"}]`}, {"l", convoke.LevelInfo, "console", `[null,null]`},
+		{"w", convoke.LevelWarn, "console", `["10n"]`}, {"TypeError: e", convoke.LevelError, "console", `[]`}, {"[ 1 ]", convoke.LevelInfo, "console", `[]`},
+		{"n", convoke.LevelInfo, "console", `[]`}, {"Assertion failed: sum", convoke.LevelError, "console", `[]`}, {"default: 1", convoke.LevelInfo, "console", `[]`},
+		{"g", convoke.LevelInfo, "console", `[]`}, {"cycle", convoke.LevelInfo, "console", `["<ref *1> { c: [Circular *1] }"]`}, {"{ x: 1 }", convoke.LevelInfo, "console", `[]`},
+		{"Trace: here", convoke.LevelDebug, "console", `[]`}, {"out", convoke.LevelInfo, "stdout", `[]`}, {"err", convoke.LevelError, "stderr", `[]`},
+		{"afterwards", convoke.LevelInfo, "console", `[]`},
+	} {
+		b.sink.wait(t, want.text)
+		found := false
+		for _, e := range b.sink.all() {
+			if strings.HasPrefix(e.Message, want.text) && e.Level == want.level && e.Source == want.source && string(e.Extras) == want.extras {
+				// A line on a pipe may come when its invocation is over.
+				found = e.RequestID == "req-1" || want.source != "console"
+			}
+		}
+		if !found {
+			t.Errorf("no entry like %+v in\n%+v", want, b.sink.all())
+		}
+	}
+}
+
+func TestLogFlood(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	w := b.start(t, `const lambda = () => { for (let i = 0; i < 100000; i++) console.log('line ' + i); return 'done' }`)
+	if got, err := invoke(w, "1"); got != `"done"` || err != nil {
+		t.Fatalf("%s, %v", got, err)
+	}
+	e := b.sink.wait(t, "dropped")
+	if !strings.HasPrefix(e.Message, "99980 log entries") || e.RequestID != "req-1" || e.Source != convoke.SourcePlatform {
+		t.Errorf("entry = %+v", e)
+	}
+	if n := len(b.sink.all()); n != 21 {
+		t.Errorf("%d entries, want 20 and the one that says how many were dropped", n)
+	}
+}
+
+// TestLogsBeforeDeathAreKept: an entry has left the process before the next
+// statement runs.
+func TestLogsBeforeDeathAreKept(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for i := range 10 {
+		w := b.start(t, fmt.Sprintf(`const lambda = () => { console.log('last words %d'); process.kill(process.pid, 'SIGKILL'); for (;;); }`, i))
+		_, _ = invoke(w, "1")
+		b.sink.wait(t, fmt.Sprintf("last words %d", i))
+	}
+}
+
+func TestMeasures(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	w := b.start(t, `const lambda = () => { const end = Date.now() + 50; while (Date.now() < end); return 1 }`)
+	r, err := w.Invoke(worker.Call{RequestID: "r", Input: []byte(`{"payload":1}`), Timeout: 10 * time.Second})
+	if err != nil || r.Run < 50*time.Millisecond || r.CPU < 20*time.Millisecond || r.PeakMemory < 20<<20 || r.Spent {
+		t.Errorf("result = %+v, %v", r, err)
+	}
+	if res := w.Resident(); res < 1<<20 || res > 200<<20 {
+		t.Errorf("resident = %d", res)
+	}
+}
+
+func TestCloseWaitsForInvocations(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	w := b.start(t, `const lambda = () => new Promise((r) => { console.log('running'); setTimeout(() => r('done'), 300) })`)
+	answer := make(chan string, 1)
+	go func() { got, _ := invoke(w, "1"); answer <- got }()
+	b.sink.wait(t, "running")
+	w.Close(10 * time.Second)
+	if got := <-answer; got != `"done"` {
+		t.Errorf("answer = %s", got)
+	}
+	if e := w.Exit(); e.Reason != worker.ReasonClosed {
+		t.Errorf("exit = %+v", e)
+	}
+}
+
+func TestManyInvocationsShareAWorker(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	w := b.start(t, `const lambda = async (i) => { await new Promise((r) => setTimeout(r, i.payload % 7)); console.log('x' + i.payload); return i.payload }`)
+	var wg sync.WaitGroup
+	for g := range 16 {
+		wg.Go(func() {
+			for i := range 50 {
+				n := g*1000 + i
+				r, err := w.Invoke(worker.Call{RequestID: fmt.Sprint("r", n), Input: fmt.Appendf(nil, `{"payload":%d}`, n), Timeout: 10 * time.Second})
+				var got int
+				if err != nil || json.Unmarshal(r.JSON, &got) != nil || got != n {
+					t.Errorf("%d: %s, %v", n, r.JSON, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for _, e := range b.sink.all() {
+		if "r"+strings.TrimPrefix(e.Message, "x") != e.RequestID {
+			t.Fatalf("an entry under another's request id: %+v", e)
+		}
+	}
+}
+
+func BenchmarkInvoke(b *testing.B) {
+	s := setup(b)
+	w := s.start(b, `const lambda = async (input) => [{ type: 'systemMessage', text: 'Hello ' + input.payload.name }]`)
+	in := []byte(`{"timestamp":1700000000000,"headers":[],"payload":{"name":"Ada"}}`)
+	for b.Loop() {
+		if _, err := w.Invoke(worker.Call{RequestID: "req", Input: in, Timeout: 10 * time.Second}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkStart(b *testing.B) {
+	s := setup(b)
+	for b.Loop() {
+		w, err := s.fleet.Start(b.Context(), convoke.DefaultRuntime, 128)
+		if err != nil {
+			b.Fatal(err)
+		}
+		w.Kill()
+	}
+}

@@ -1,0 +1,275 @@
+'use strict';
+// The worker: one Node process that is handed one function and runs its
+// invocations. It starts blank, says `ready`, waits for `load`, and then
+// answers `invoke` frames until it is told to stop or its socket closes.
+
+const frames = require('./frames.cjs');
+const { AsyncLocalStorage } = require('node:async_hooks');
+const { types } = require('node:util');
+const { makeConsole, level, show } = require('./console.cjs');
+const stack = require('./stack.cjs');
+const loader = require('./loader.cjs');
+
+const { type, send, sendBytes, put32, u32, slice, text, byteLength } = frames;
+const { parse, stringify } = JSON;
+const { isNativeError, isPromise } = types;
+const { exit, resourceUsage } = process;
+const { apply } = Reflect;
+const { then } = Promise.prototype;
+const { now: epoch } = Date;
+const clock = performance.now.bind(performance);
+const resolved = Promise.resolve.bind(Promise);
+const { min, round } = Math;
+const runtimeErrors = [TypeError, ReferenceError, SyntaxError, RangeError];
+
+const source = { console: 0, platform: 3 };
+const flag = { none: 0, retire: 1 };
+
+// Invocations in flight by id, and what is written outside of any.
+const running = new Map();
+const current = new AsyncLocalStorage();
+const outside = { id: 0, requestId: '', entries: 0, chars: 0, dropped: 0, done: false };
+
+let program = null; // { lambda, contract, limits }
+let cpuSeen = 0; // µs of CPU already accounted for
+
+// ---- log entries
+
+// write sends one log entry at once, so that it outlives the process. Beyond
+// the limits entries are counted instead.
+function write(lvl, message, extras, from = source.console) {
+  const inv = current.getStore() ?? outside;
+  const { entries, chars } = program === null ? bootLimits : program.limits;
+  const size = message.length + extras.length;
+  if (inv.entries >= entries || inv.chars + size > chars) {
+    if (inv.dropped++ === 0) drop(inv);
+    return;
+  }
+  inv.entries++;
+  inv.chars += size;
+  entry(inv.id, lvl, message, extras, from);
+}
+
+const bootLimits = { entries: 500, chars: 128 << 10 };
+
+function entry(id, lvl, message, extras, from) {
+  const at = epoch();
+  const extrasBytes = extras === '[]' ? 2 : byteLength(extras);
+  send(type.log, id, 14, (buf, o) => {
+    buf[o] = lvl;
+    buf[o + 1] = from;
+    put32(buf, o + 2, at % 0x100000000);
+    put32(buf, o + 6, at / 0x100000000);
+    put32(buf, o + 10, extrasBytes);
+  }, extras + message);
+}
+
+function drop(inv) {
+  send(type.dropped, inv.id, 4, (buf, o) => put32(buf, o, inv.dropped), '');
+}
+
+const platform = (lvl, message, extras = '[]') => write(lvl, message, extras, source.platform);
+
+// ---- answers
+
+// usage fills the head of an answer: flags, run and CPU time in µs, and the
+// process's highest resident size in KiB.
+function usage(inv, flags) {
+  const u = resourceUsage();
+  const cpu = u.userCPUTime + u.systemCPUTime;
+  const spent = cpu - cpuSeen;
+  cpuSeen = cpu;
+  const run = round((clock() - inv.started) * 1000);
+  return (buf, o) => {
+    buf[o] = flags;
+    put32(buf, o + 1, min(run, 0xffffffff));
+    put32(buf, o + 5, spent);
+    put32(buf, o + 9, u.maxRSS);
+  };
+}
+
+function close(inv) {
+  inv.done = true;
+  running.delete(inv.id);
+  if (inv.dropped > 0) drop(inv);
+}
+
+function succeed(inv, value) {
+  if (inv.done) return;
+  let json;
+  try {
+    json = value === undefined ? 'null' : stringify(value);
+    if (json === undefined) throw new TypeError(`a ${typeof value} has no JSON form`);
+  } catch (e) {
+    fail(inv, 'result', e, `The result cannot be serialised as JSON: ${e?.message}`);
+    return;
+  }
+  if (json.length > program.limits.result) {
+    fail(inv, 'limit', undefined, `The result has ${json.length} characters; at most ${program.limits.result} bytes are allowed`);
+    return;
+  }
+  close(inv);
+  send(type.result, inv.id, 13, usage(inv, flag.none), json);
+}
+
+function fail(inv, kind, error, message, flags = flag.none) {
+  if (inv.done) return;
+  close(inv);
+  send(type.failed, inv.id, 13, usage(inv, flags), stringify(describe(kind, error, message)));
+}
+
+function describe(kind, error, message) {
+  const bounded = (s) => String(s).slice(0, 8192);
+  try {
+    const native = isNativeError(error);
+    const trace = native ? bounded(error.stack) : '';
+    return {
+      kind,
+      name: native ? bounded(error.name) : typeof error,
+      message: bounded(message ?? (native ? error.message : show(error))),
+      stack: trace,
+      place: stack.place(trace),
+    };
+  } catch { // a getter or a proxy in the error that throws again
+    return { kind, name: 'Error', message: 'the function failed with a value that cannot be shown', stack: '', place: '' };
+  }
+}
+
+const kindOf = (error) => (isNativeError(error) && runtimeErrors.some((c) => error instanceof c) ? 'runtime' : 'threw');
+
+// ---- invocations
+
+function invoke(id, buf, start, end) {
+  const bodyAt = start + 1 + buf[start];
+  const inv = { id, requestId: text(buf, start + 1, bodyAt), entries: 0, chars: 0, dropped: 0, done: false, started: clock() };
+  running.set(id, inv);
+  outside.entries = 0;
+  outside.chars = 0;
+  outside.dropped = 0;
+  current.run(inv, run, inv, text(buf, bodyAt, end));
+}
+
+function run(inv, json) {
+  let input;
+  try {
+    input = parse(json);
+    const { headers } = input;
+    if (headers === undefined || headers === null) input.headers = [];
+    else if (!Array.isArray(headers)) input.headers = Object.entries(headers).map(([key, value]) => ({ key, value }));
+  } catch (e) {
+    fail(inv, 'input', e);
+    return;
+  }
+  try {
+    if (program.contract === 'v1') runV1(inv, input);
+    else runV2(inv, input);
+  } catch (e) {
+    fail(inv, kindOf(e), e);
+  }
+}
+
+function runV2(inv, input) {
+  const r = program.lambda(input);
+  const promise = isPromise(r) ? r : typeof r?.then === 'function' ? resolved(r) : null;
+  if (promise === null) succeed(inv, r);
+  else apply(then, promise, [(v) => succeed(inv, v), (e) => fail(inv, kindOf(e), e)]);
+}
+
+// runV1 calls lambda(input, callback). What an async lambda returns is
+// ignored, its rejection is a failure (spec/events.md 1.1).
+function runV1(inv, input) {
+  let called = false;
+  const callback = (error, result) => {
+    if (called) {
+      platform(level.warn, 'The callback was called again; only the first call counts');
+      return;
+    }
+    called = true;
+    if (error === null || error === undefined) {
+      succeed(inv, result);
+    } else {
+      if (!isNativeError(error)) {
+        platform(level.warn, 'The error given to the callback is in an incorrect format: pass an Error', originalFailure(error));
+      }
+      fail(inv, kindOf(error), error);
+    }
+  };
+  const r = program.lambda(input, callback);
+  if (isPromise(r)) apply(then, r, [undefined, (e) => fail(inv, kindOf(e), e)]);
+}
+
+function originalFailure(value) {
+  try {
+    return stringify([{ originalFailure: value }]);
+  } catch {
+    return stringify([{ originalFailure: show(value) }]);
+  }
+}
+
+// ---- what escapes the function
+
+const owner = () => current.getStore() ?? (running.size === 1 ? running.values().next().value : undefined);
+
+process.on('uncaughtException', (error) => {
+  const inv = owner();
+  current.run(inv, () => {
+    const late = inv === undefined || inv.done ? ' after lambda had answered' : '';
+    platform(level.error, `Uncaught exception${late}, outside of lambda's own calls (in a timer or an event handler): ${show(error)}`);
+  });
+  // Node's own state is undefined after this: finish what runs, take nothing new.
+  if (inv !== undefined && !inv.done) fail(inv, kindOf(error), error, undefined, flag.retire);
+  else send(type.retire, 0, 0, null, 'uncaught exception');
+});
+
+process.on('unhandledRejection', (reason) => {
+  current.run(owner(), () => platform(level.error, `Unhandled promise rejection: ${show(reason)}`));
+});
+
+process.exit = (code) => {
+  send(type.retire, 0, 0, null, `process.exit(${code === undefined ? '' : show(code)})`);
+  exit(code);
+};
+
+// ---- life
+
+async function load(buf, start, end) {
+  const size = (at) => u32(buf, start + at);
+  let at = start + 16;
+  const part = (n) => Buffer.from(slice(buf, at, at += n)); // a copy: the frame's buffer is reused
+  const meta = parse(part(size(0)).toString('utf8'));
+  const code = part(size(4)).toString('utf8');
+  const map = part(size(8));
+  const cache = part(size(12));
+
+  for (const name of Object.keys(process.env)) delete process.env[name];
+  Object.assign(process.env, meta.env);
+  stack.setSourceMap(map);
+  program = { lambda: undefined, contract: meta.contract, limits: meta.limits };
+  try {
+    const loaded = await loader.load(meta.format, code, cache);
+    if (typeof loaded.lambda !== 'function') {
+      send(type.loadFailed, 0, 0, null, stringify({ kind: 'contract', name: '', stack: '', place: '',
+        message: 'the module has no function named lambda: declare one, or export it' }));
+      return;
+    }
+    program.lambda = loaded.lambda;
+    sendBytes(type.loaded, 0, stringify({ length: loaded.lambda.length, node: process.version }), meta.wantCache ? loaded.cache() : Buffer.alloc(0));
+  } catch (e) {
+    send(type.loadFailed, 0, 0, null, stringify(describe('threw', e)));
+  }
+}
+
+globalThis.console = makeConsole((lvl, message, extras) => write(lvl, message, extras), () => current.getStore()?.requestId);
+Error.prepareStackTrace = stack.prepare;
+Error.stackTraceLimit = 20;
+
+frames.receive((kind, id, buf, start, end) => {
+  switch (kind) {
+    case type.invoke: invoke(id, buf, start, end); break;
+    case type.ping: send(type.pong, id, 0, null, ''); break;
+    case type.load: load(buf, start, end); break;
+    case type.stop: exit(0); break;
+    default: exit(71);
+  }
+});
+send(type.ready, 0, 0, null, stringify({ node: process.version, pid: process.pid }));
