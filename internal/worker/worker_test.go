@@ -467,3 +467,33 @@ func BenchmarkStart(b *testing.B) {
 		w.Kill()
 	}
 }
+
+// BenchmarkFirstAnswer is what a cold start costs when a blank worker is at hand.
+func BenchmarkFirstAnswer(b *testing.B) {
+	s := setup(b)
+	p := &worker.Program{
+		AccountID: "1", FunctionID: "fn", Version: 1, Contract: convoke.ContractV2, Format: "cjs",
+		Code:      []byte("const lambda = async (input) => [{ type: 'systemMessage', text: 'Hello ' + input.payload.name }];__convoke_lambda(lambda)"),
+		MemoryMiB: 128, ResultBytes: 1 << 20, LogEntries: 20, LogCharacters: 10_000,
+	}
+	in := []byte(`{"timestamp":1700000000000,"headers":[],"payload":{"name":"Ada"}}`)
+	for b.Loop() {
+		b.StopTimer()
+		w, err := s.fleet.Start(b.Context(), convoke.DefaultRuntime, 128)
+		if err != nil {
+			b.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond) // let the process settle, as a blank one has
+		b.StartTimer()
+		if _, err := w.Load(b.Context(), p); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := w.Invoke(worker.Call{RequestID: "req", Input: in, Timeout: 10 * time.Second}); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		w.Kill()
+		<-w.Done()
+		b.StartTimer()
+	}
+}

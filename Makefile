@@ -1,0 +1,54 @@
+# What a newcomer and CI need. `make help` lists it.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+DATA    ?= data
+LISTEN  ?= 127.0.0.1:8080
+PROFILE ?= $(or $(XDG_CONFIG_HOME),$(HOME)/.config)/convoke/profile.yaml
+TESTFLAGS ?=
+
+export CGO_ENABLED ?= 1
+
+.PHONY: help run build test check lint vuln bench runtime fmt clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build runtime ## set up everything and start a server on $(LISTEN)
+	bin/convoke serve --data $(DATA) --listen $(LISTEN) --profile $(PROFILE)
+
+build: ## bin/convoke
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/convoke ./cmd/convoke
+
+runtime: runtime/node/node_modules/.ready ## the pinned Node builds that functions run on
+
+runtime/node/node_modules/.ready: runtime/node/package.json runtime/node/package-lock.json
+	cd runtime/node && npm ci --no-audit --no-fund --loglevel=error
+	@for node in runtime/node/node_modules/*/bin/node; do $$node --version >/dev/null || \
+	  { echo "$$node does not run; install the library that it names (on Debian: apt-get install libatomic1)"; exit 1; }; done
+	@touch $@
+
+test: runtime ## every test, end to end too
+	$(GO) test $(TESTFLAGS) ./...
+
+check: lint vuln ## what CI runs: lint, tests with the race detector, generated files
+	$(MAKE) test TESTFLAGS='-race -shuffle=on'
+	git diff --exit-code -- ':!*.md'
+
+lint: ## format, vet, staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
+	$(GO) mod verify
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+vuln: ## known vulnerabilities, where the database can be reached
+	@$(GO) tool govulncheck ./... || { test $$? -ne 3 && echo "govulncheck could not run here; skipped"; }
+
+bench: build runtime ## the benchmark table of docs/performance.md
+	$(GO) run ./cmd/convoke-bench
+
+fmt: ## format all Go files
+	gofmt -w $$(git ls-files '*.go')
+
+clean: ## remove what was built, keep data
+	rm -rf bin runtime/node/node_modules

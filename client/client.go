@@ -1,0 +1,179 @@
+// Package client speaks to a Convoke server from Go: management of functions,
+// invocations, logs. Every failed call returns a *convoke.Error with the code
+// that the server gave; a server that cannot be reached is CodeUnavailable.
+//
+// The package is for other programs too: it imports the root package and api
+// only.
+package client
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"convoke"
+	"convoke/api"
+)
+
+const (
+	// maxBody bounds an answer. The largest, a list of 20,000 functions, is about 10 MB.
+	maxBody = 64 << 20
+	// callTimeout bounds management calls, which answer at once. Invocations
+	// take as long as the function may.
+	callTimeout = time.Minute
+	// deployTimeout bounds calls that wait for instances to start or to end. The
+	// server gives up earlier, with a better reason.
+	deployTimeout = 6 * time.Minute
+)
+
+// Config wires a Client.
+type Config struct {
+	URL       string         // of the server, such as http://127.0.0.1:8080
+	AccountID string         // "" is convoke.DefaultAccountID
+	Token     convoke.Secret // bearer token
+	HTTP      *http.Client   // nil is one of its own, without a time-out
+	UserAgent string         // "" is convoke-client
+}
+
+// Client makes calls for one account of one server. It is safe for concurrent use.
+type Client struct {
+	base      string // URL with the account's path
+	root      string
+	token     convoke.Secret
+	http      *http.Client
+	userAgent string
+	maxBody   int64
+}
+
+// New checks c and returns a Client; CodeValidation for a URL or account that is none.
+func New(c Config) (*Client, error) {
+	u, err := url.Parse(c.URL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, convoke.Errorf(convoke.CodeValidation, "%q is no URL of a server; it looks like http://127.0.0.1:8080", c.URL)
+	}
+	account := cmp.Or(c.AccountID, convoke.DefaultAccountID)
+	if err := convoke.ValidateAccountID(account); err != nil {
+		return nil, err
+	}
+	root := strings.TrimRight(c.URL, "/")
+	cl := &Client{
+		base: root + "/api/account/" + account, root: root,
+		token: c.Token, http: c.HTTP, userAgent: cmp.Or(c.UserAgent, "convoke-client"), maxBody: maxBody,
+	}
+	if cl.http == nil {
+		cl.http = &http.Client{}
+	}
+	return cl, nil
+}
+
+// request is one call; query and in may be nil.
+type request struct {
+	method string
+	path   string // below the account, such as /functions
+	query  url.Values
+	in     any
+	header http.Header
+	// timeout of a management call; 0 is callTimeout
+	timeout time.Duration
+}
+
+// call makes a management call and decodes its answer.
+func call[T any](ctx context.Context, c *Client, r request) (T, error) {
+	var out T
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.timeout, callTimeout))
+	defer cancel()
+	body, _, err := c.roundTrip(ctx, r)
+	if err != nil {
+		return out, err
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return out, nil
+	}
+	if err := json.Unmarshal(body, &out); err != nil {
+		return out, &convoke.Error{Code: convoke.CodeInternal, Cause: err,
+			Message: fmt.Sprintf("the answer to %s %s cannot be understood; is %s a Convoke server?", r.method, r.path, c.root)}
+	}
+	return out, nil
+}
+
+// roundTrip sends r and returns the body of a 2xx answer with its request id.
+func (c *Client) roundTrip(ctx context.Context, r request) (body []byte, requestID string, err error) {
+	resp, err := c.send(ctx, r)
+	if err != nil {
+		return nil, "", err
+	}
+	defer resp.Body.Close()
+	requestID = resp.Header.Get("X-Request-ID")
+	body, err = io.ReadAll(io.LimitReader(resp.Body, c.maxBody+1))
+	if err != nil {
+		return nil, requestID, c.unreachable(ctx, err)
+	}
+	if int64(len(body)) > c.maxBody {
+		return nil, requestID, convoke.Errorf(convoke.CodeInternal, "the answer to %s %s is larger than %d MiB", r.method, r.path, c.maxBody>>20)
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return nil, requestID, api.ParseError(resp.StatusCode, resp.Header, body)
+	}
+	return body, requestID, nil
+}
+
+func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
+	var body io.Reader
+	if r.in != nil {
+		b, err := json.Marshal(r.in)
+		if err != nil {
+			return nil, &convoke.Error{Code: convoke.CodeValidation, Message: "the request is no valid JSON", Cause: err}
+		}
+		body = bytes.NewReader(b)
+	}
+	target := c.base + r.path
+	if len(r.query) > 0 {
+		target += "?" + r.query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, target, body)
+	if err != nil {
+		return nil, &convoke.Error{Code: convoke.CodeValidation, Message: "the request cannot be made", Cause: err}
+	}
+	for k, v := range r.header {
+		req.Header[k] = v
+	}
+	req.Header.Set("User-Agent", c.userAgent)
+	if req.Header.Get("X-Request-ID") == "" {
+		req.Header.Set("X-Request-ID", uuid.NewString())
+	}
+	if !c.token.IsZero() {
+		req.Header.Set("Authorization", "Bearer "+c.token.Reveal())
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.unreachable(ctx, err)
+	}
+	return resp, nil
+}
+
+// unreachable is the error of a call that got no answer. The caller's own
+// cancellation is returned as it is.
+func (c *Client) unreachable(ctx context.Context, err error) error {
+	switch ctx.Err() {
+	case context.Canceled:
+		return context.Cause(ctx)
+	case context.DeadlineExceeded:
+		return &convoke.Error{Code: convoke.CodeUnavailable, Message: fmt.Sprintf("%s did not answer in time", c.root), Cause: err}
+	}
+	return &convoke.Error{Code: convoke.CodeUnavailable, Message: fmt.Sprintf("cannot reach %s; is the server running?", c.root), Cause: err}
+}
+
+// segment escapes s as one element of a path.
+func segment(s string) string { return url.PathEscape(s) }

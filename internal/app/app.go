@@ -1,0 +1,298 @@
+// Package app puts the server together and runs it: the composition root, and
+// the only importer of the adapters.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"convoke"
+	"convoke/internal/auth"
+	"convoke/internal/config"
+	"convoke/internal/event"
+	"convoke/internal/function"
+	"convoke/internal/gateway"
+	"convoke/internal/httpapi"
+	"convoke/internal/invoke"
+	"convoke/internal/metric"
+	"convoke/internal/pool"
+	"convoke/internal/runlog"
+	"convoke/internal/sandbox"
+	"convoke/internal/sqlstore"
+	"convoke/internal/telemetry"
+	"convoke/internal/worker"
+)
+
+// App is a server. Make it with New, run it with Run, which also closes it.
+type App struct {
+	cfg    *config.Config
+	log    *slog.Logger
+	unlock func()
+
+	store     *sqlstore.Store
+	telemetry *telemetry.Telemetry
+	runlog    *runlog.Log
+	metric    *metric.Recorder
+	auth      *auth.Auth
+	fleet     *worker.Fleet
+	pool      *pool.Pool[*worker.Worker]
+	invoke    *invoke.Service
+	function  *function.Service
+	handler   http.Handler
+	listener  net.Listener
+
+	ready atomic.Bool
+	drain chan struct{} // closed when the server begins to stop
+}
+
+// New opens the store, prepares everything and listens. What the operator
+// must be told once, the generated password, is printed on out. On an error
+// nothing is left open.
+func New(ctx context.Context, cfg *config.Config, out io.Writer) (_ *App, err error) {
+	a := &App{cfg: cfg, log: newLogger(cfg, out), drain: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			a.close()
+		}
+	}()
+	runtimes, err := worker.FindRuntimes(ctx, cfg.Runtimes)
+	if err != nil {
+		return nil, err
+	}
+	if a.store, err = sqlstore.Open(ctx, sqlstore.Config{Dir: cfg.Data, Logger: a.log}); err != nil {
+		return nil, err
+	}
+	if a.unlock, err = lock(filepath.Join(cfg.Data, "server.lock")); err != nil {
+		return nil, err
+	}
+	if err = firstStart(ctx, a.store, cfg.AdminPassword, out); err != nil {
+		return nil, err
+	}
+	if a.telemetry, err = telemetry.New(); err != nil {
+		return nil, err
+	}
+	if err = a.wire(runtimes); err != nil {
+		return nil, err
+	}
+	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen); err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	if cfg.Profile != "" {
+		if err = a.writeProfile(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// wire makes the parts, from the workers up to the handler.
+func (a *App) wire(runtimes map[string]worker.Runtime) error {
+	cfg := a.cfg
+	a.runlog = runlog.New(runlog.Config{Store: a.store, Logger: a.log, Telemetry: a.telemetry, Retention: cfg.LogRetention})
+	a.metric = metric.New(metric.Config{Store: a.store, Logger: a.log, Telemetry: a.telemetry})
+	var err error
+	if a.auth, err = auth.New(auth.Config{Tokens: a.store, Logger: a.log}); err != nil {
+		return err
+	}
+	box, err := sandbox.New(sandbox.Level(cfg.Sandbox))
+	if err != nil {
+		return err
+	}
+	if box.Level() == sandbox.None {
+		a.log.Warn("functions run WITHOUT a sandbox: deploy only code that you would run yourself", "sandbox", box.Level())
+	}
+	a.fleet, err = worker.NewFleet(worker.Config{
+		Runtimes: runtimes, Dir: filepath.Join(cfg.Data, "runtime"), Sandbox: box, Sink: a.runlog, Logger: a.log,
+		OnExit: func(e worker.Exit) { a.telemetry.WorkerDied(string(e.Reason)) },
+	})
+	if err != nil {
+		return err
+	}
+	a.pool = pool.New(pool.Config[*worker.Worker]{
+		Starter: a.fleet, DefaultRuntime: convoke.DefaultRuntime, BlankMemoryMiB: cfg.Limits.DefaultMemory, Blanks: cfg.Blanks,
+		MaxInstances: cfg.MaxInstances, MaxInstancesPerAccount: cfg.MaxInstancesPerAccount,
+		MaxWaiters: cfg.MaxWaiters, MaxWait: cfg.MaxWait, MemoryMiB: cfg.MemoryMiB,
+		Grace: cfg.ShutdownGrace, Logger: a.log,
+		Observer: pool.Observer{Refused: func(r pool.Refusal) { a.telemetry.Refused(string(r)) }},
+	})
+	if err := a.telemetry.ObservePool(a.poolStats); err != nil {
+		return err
+	}
+	a.invoke = invoke.New(invoke.Config{
+		Store: a.store, Pool: a.pool, Fleet: a.fleet, Recorder: recorder{a.metric, a.telemetry},
+		Limits: cfg.Limits, Domain: cfg.Listen, Logger: a.log,
+	})
+	a.function = function.New(function.Config{Store: a.store, Runner: a.invoke, Limits: cfg.Limits, Logger: a.log})
+	gw := gateway.New(gateway.Config{Invoker: a.invoke, Dispatcher: event.New(a.invoke), Limits: cfg.Limits})
+	builds := map[string]string{}
+	for name, rt := range runtimes {
+		builds[name] = rt.Version
+	}
+	a.handler, err = httpapi.New(httpapi.Config{
+		Functions: a.function,
+		Tester:    &invoke.Tester{Service: a.invoke, Store: a.store, Flush: a.runlog.Flush},
+		Log:       a.runlog, Logs: a.store, Metrics: a.metric, Invocations: a.store, Auth: a.auth,
+		Gateway: httpapi.Gateway{Invoke: gw.Invoke, Event: gw.Event, Implemented: gw.Implemented},
+		Probes: httpapi.Probes{
+			Live: http.HandlerFunc(a.livez), Ready: http.HandlerFunc(a.readyz),
+			Metrics: a.telemetry.Handler(), MetricsPublic: cfg.MetricsPublic,
+		},
+		RuntimeBuilds: builds, Limits: cfg.Limits, Logger: a.log, V1: gateway.V1, Drain: a.drain,
+	})
+	return err
+}
+
+// recorder puts an invocation into the function's own counters and into the
+// server's metrics.
+type recorder struct {
+	metric    *metric.Recorder
+	telemetry *telemetry.Telemetry
+}
+
+func (r recorder) Record(inv *convoke.Invocation) {
+	r.metric.Record(inv)
+	r.telemetry.Invocation(inv)
+}
+
+func (a *App) poolStats() telemetry.PoolStats {
+	s := a.pool.Stats()
+	return telemetry.PoolStats{
+		Blank: s.Blanks, Starting: s.Starting, Idle: s.Idle, Busy: s.Busy, Draining: s.Draining + s.Closing,
+		InFlight: s.Leases, Waiting: s.Waiters,
+	}
+}
+
+// Addr is where the server listens.
+func (a *App) Addr() net.Addr { return a.listener.Addr() }
+
+// Run serves until ctx ends and then stops in order: not ready, no new
+// requests, streams end, invocations finish, instances drain, records and log
+// entries are stored, the store closes.
+func (a *App) Run(ctx context.Context) error {
+	defer a.close()
+	if err := a.function.Recover(ctx); err != nil {
+		return fmt.Errorf("recover: %w", err)
+	}
+	grace := a.cfg.ShutdownGrace
+	stages := []stage{
+		{"log entries", a.runlog.Run, 12 * time.Second},
+		{"records", a.metric.Run, 7 * time.Second},
+		{"workers", a.fleet.Run, 5 * time.Second},
+		{"pool", a.pool.Run, grace + 5*time.Second},
+		{"tokens", a.auth.Run, 5 * time.Second},
+		{"functions", a.function.Run, 15 * time.Second},
+		{"http", a.serve, grace + 2*time.Second},
+	}
+	err := runStages(ctx, a.log, stages, func() {
+		if err := a.invoke.Warm(ctx); err != nil {
+			a.log.Error("functions with minInstances are not kept warm", "err", err)
+		}
+		a.ready.Store(true)
+		a.log.Info("ready", "address", a.Addr().String(), "data", a.cfg.Data)
+	})
+	a.log.Info("stopped")
+	return err
+}
+
+// serve is the HTTP stage.
+func (a *App) serve(ctx context.Context) error {
+	srv := &http.Server{
+		Handler:           a.handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(a.listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	a.ready.Store(false)
+	close(a.drain)
+	stop, cancel := context.WithTimeout(context.Background(), a.cfg.ShutdownGrace)
+	defer cancel()
+	if err := srv.Shutdown(stop); err != nil {
+		a.log.Warn("requests were cut off at shutdown", "err", err)
+		return srv.Close()
+	}
+	return nil
+}
+
+func (a *App) close() {
+	if a.listener != nil {
+		a.listener.Close()
+	}
+	if a.store != nil {
+		if err := a.store.Close(); err != nil {
+			a.log.Error("close the store", "err", err)
+		}
+	}
+	if a.unlock != nil {
+		a.unlock()
+	}
+}
+
+func (a *App) livez(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") }
+
+// readyz answers 200 once the server takes requests and while what it
+// promises holds: the store answers, and log entries reach it.
+func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
+	err := a.health(r.Context())
+	if err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = fmt.Fprintf(w, "not ready: %s\n", err)
+		return
+	}
+	_, _ = io.WriteString(w, "ready\n")
+}
+
+func (a *App) health(ctx context.Context) error {
+	if !a.ready.Load() {
+		return errors.New("starting or stopping")
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if err := a.store.Ping(ctx); err != nil {
+		a.log.Error("the store does not answer", "err", err)
+		return errors.New("the store does not answer")
+	}
+	if err := a.runlog.Healthy(); err != nil {
+		a.log.Error("log entries cannot be stored", "err", err)
+		return errors.New("log entries cannot be stored")
+	}
+	return nil
+}
+
+func newLogger(cfg *config.Config, out io.Writer) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: cfg.Log.Level}
+	if cfg.Log.Format == "json" {
+		return slog.New(slog.NewJSONHandler(out, opts))
+	}
+	return slog.New(slog.NewTextHandler(out, opts))
+}
+
+// lock makes sure that one server at a time uses a data directory. The lock
+// goes with the process, however it ends.
+func lock(path string) (func(), error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := flock(f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("another server is running on this data directory (%s is locked)", path)
+	}
+	return func() { f.Close() }, nil
+}

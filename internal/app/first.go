@@ -1,0 +1,142 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+
+	"convoke"
+	"convoke/internal/auth"
+	"convoke/internal/config"
+	"convoke/internal/sqlstore"
+)
+
+const adminLogin = "admin"
+
+// firstStart creates the first account and its user admin, unless they are
+// there. A generated password is printed on out, this once.
+func firstStart(ctx context.Context, store *sqlstore.Store, password convoke.Secret, out io.Writer) error {
+	if err := ensureAccount(ctx, store, convoke.DefaultAccountID); err != nil {
+		return err
+	}
+	_, err := store.FindUserByLogin(ctx, convoke.DefaultAccountID, adminLogin)
+	if convoke.ErrorCode(err) != convoke.CodeNotFound {
+		return err
+	}
+	generated := password.IsZero()
+	if generated {
+		var raw [15]byte
+		rand.Read(raw[:]) // never fails
+		password = convoke.NewSecret(base64.RawURLEncoding.EncodeToString(raw[:]))
+	}
+	hash, err := auth.HashPassword(ctx, password)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	err = store.CreateUser(ctx, &convoke.User{
+		ID: uuid.NewString(), AccountID: convoke.DefaultAccountID, LoginName: adminLogin, PasswordHash: hash,
+		Roles: []convoke.Role{convoke.RoleAdmin}, CreatedAt: now, UpdatedAt: now,
+	})
+	if err != nil {
+		return err
+	}
+	if generated {
+		_, err = fmt.Fprintf(out, "Created account %s and user %s with password %s (shown this once)\n",
+			convoke.DefaultAccountID, adminLogin, password.Reveal())
+	}
+	return err
+}
+
+func ensureAccount(ctx context.Context, store *sqlstore.Store, id string) error {
+	_, err := store.FindAccount(ctx, id)
+	if convoke.ErrorCode(err) == convoke.CodeNotFound {
+		err = store.CreateAccount(ctx, &convoke.Account{ID: id, Name: id, CreatedAt: time.Now()})
+		if convoke.ErrorCode(err) == convoke.CodeConflict {
+			err = nil // another process was faster
+		}
+	}
+	return err
+}
+
+// CreateToken issues a token in a data directory, whether a server runs on it
+// or not. It returns CodeValidation for a bad account or role.
+func CreateToken(ctx context.Context, dataDir, accountID, roleName, name string, ttl time.Duration) (string, error) {
+	if err := convoke.ValidateAccountID(accountID); err != nil {
+		return "", err
+	}
+	role, err := convoke.ParseRole(roleName)
+	if err != nil {
+		return "", err
+	}
+	store, err := sqlstore.Open(ctx, sqlstore.Config{Dir: dataDir})
+	if err != nil {
+		return "", err
+	}
+	defer store.Close()
+	if err := ensureAccount(ctx, store, accountID); err != nil {
+		return "", err
+	}
+	a, err := auth.New(auth.Config{Tokens: store, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return "", err
+	}
+	text, _, err := a.Issue(ctx, accountID, cmp.Or(name, roleName), []convoke.Role{role}, ttl, "command line")
+	return text.Reveal(), err
+}
+
+// profileToken is the name of the token that a written profile holds.
+const profileToken = "local profile"
+
+// writeProfile leaves a profile for client commands of this user, unless the
+// one that is there still works.
+func (a *App) writeProfile(ctx context.Context) error {
+	url := "http://" + localAddress(a.Addr())
+	if p, err := config.LoadProfile(a.cfg.Profile); err == nil && p.URL == url {
+		probe := (&http.Request{Header: http.Header{"Authorization": {"Bearer " + p.Token.Reveal()}}}).WithContext(ctx)
+		if _, err := a.auth.Authenticate(probe); err == nil {
+			return nil
+		}
+	}
+	token, _, err := a.auth.Issue(ctx, convoke.DefaultAccountID, profileToken, []convoke.Role{convoke.RoleAdmin}, 0, "serve")
+	if err != nil {
+		return err
+	}
+	if err := config.SaveProfile(a.cfg.Profile, config.Profile{URL: url, Account: convoke.DefaultAccountID, Token: token}); err != nil {
+		return err
+	}
+	a.log.Info("wrote a profile for client commands", "file", a.cfg.Profile)
+	return nil
+}
+
+// localAddress is how this machine reaches a listener on addr.
+func localAddress(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// Serve makes an App and runs it until ctx ends. What the operator reads goes
+// to standard error.
+func Serve(ctx context.Context, cfg *config.Config) error {
+	a, err := New(ctx, cfg, os.Stderr)
+	if err != nil {
+		return err
+	}
+	return a.Run(ctx)
+}

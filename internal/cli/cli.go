@@ -1,0 +1,239 @@
+// Package cli is the command line: it parses arguments, calls the server over
+// HTTP through package client, and prints. What needs the server's insides
+// (serve, token create, doctor) is handed in by cmd/convoke as
+// [ServerCommands]; only cmd/convoke imports this package.
+//
+// Nothing here touches the process: arguments, environment, files and streams
+// come in a [State], so tests run commands side by side.
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"convoke"
+	"convoke/client"
+	"convoke/internal/config"
+)
+
+// State is all that a command may use of the process it runs in.
+type State struct {
+	Args       []string // without the program's name
+	Env        map[string]string
+	Executable string // path of the running binary; may be ""
+	Version    string // of the program
+
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// StdinTTY, StdoutTTY and StderrTTY say what is a terminal: questions need
+	// the first, indented results the second, progress the third.
+	StdinTTY, StdoutTTY, StderrTTY bool
+
+	// OpenDir gives the files of a folder: os.DirFS.
+	OpenDir func(dir string) fs.FS
+
+	Server ServerCommands
+}
+
+// ServerCommands are the commands that run the server's own code.
+type ServerCommands struct {
+	// Serve runs the server until ctx ends.
+	Serve func(ctx context.Context, c *config.Config) error
+	// CreateToken issues a token in the data folder, for an account that is
+	// created when it does not exist, and returns its text. ttl 0 never expires.
+	CreateToken func(ctx context.Context, dataDir, account, role, name string, ttl time.Duration) (string, error)
+	// Doctor looks for what would keep the server from working.
+	Doctor func(ctx context.Context, c *config.Config) (Report, error)
+	// Runtimes lists the Node builds that this machine has.
+	Runtimes func(ctx context.Context, c *config.Config) ([]Runtime, error)
+}
+
+// Report is what doctor found.
+type Report struct {
+	Checks []Check `json:"checks"`
+}
+
+// Check is one thing that doctor looked at.
+type Check struct {
+	Name    string      `json:"name"`
+	Status  CheckStatus `json:"status"`
+	Message string      `json:"message"`
+	Hint    string      `json:"hint,omitempty"` // what to do, unless it is fine
+}
+
+// CheckStatus says how a check went.
+type CheckStatus string
+
+const (
+	CheckOK   CheckStatus = "ok"
+	CheckWarn CheckStatus = "warn" // works, but worse than it could
+	CheckFail CheckStatus = "fail"
+)
+
+// Runtime is a Node build on this machine.
+type Runtime struct {
+	Name    string `json:"name"` // "node26"
+	Version string `json:"version"`
+	Path    string `json:"path"`
+	Default bool   `json:"default"`
+}
+
+// Run runs one command and returns the program's exit code: see [ExitOK] and
+// those below it.
+func Run(ctx context.Context, s State) int {
+	a := &app{State: s}
+	root := a.root()
+	root.SetArgs(s.Args)
+	root.SetIn(s.Stdin)
+	root.SetOut(s.Stdout)
+	root.SetErr(s.Stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return ExitOK
+	}
+	if ctx.Err() != nil {
+		return ExitInterrupted
+	}
+	return a.report(err)
+}
+
+// app is a State with the flags that every command has.
+type app struct {
+	State
+	given   config.Profile // --url and --account
+	token   string
+	profile string
+	json    bool
+}
+
+const longHelp = `Convoke runs small JavaScript and TypeScript functions for conversations.
+
+Start a server, then deploy and call a function:
+
+  convoke serve
+  export CONVOKE_TOKEN=$(convoke token create --role admin)
+  convoke deploy examples/greeting
+  convoke invoke greeting --payload @examples/greeting/payload.json
+
+Commands find the server by --url, --account and --token, else by CONVOKE_URL,
+CONVOKE_ACCOUNT and CONVOKE_TOKEN, else by the profile, a file that the server
+can write (serve --profile FILE).`
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "convoke",
+		Short:         "Functions for conversations",
+		Long:          longHelp,
+		Args:          cobra.ArbitraryArgs, // so that an unknown command is our error, with an exit code
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return unknownCommand(cmd, args[0])
+		},
+		Version: a.Version,
+	}
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		// "convoke dploy --name x" fails by the flag first; the command is the mistake.
+		if cmd == root && len(a.Args) > 0 && !strings.HasPrefix(a.Args[0], "-") {
+			return unknownCommand(cmd, a.Args[0])
+		}
+		return usagef("%v; see %s --help", err, cmd.CommandPath())
+	})
+	f := root.PersistentFlags()
+	f.StringVar(&a.given.URL, "url", "", "server to talk to (default "+config.DefaultURL+")")
+	f.StringVar(&a.given.Account, "account", "", "account to work in (default "+convoke.DefaultAccountID+")")
+	f.StringVar(&a.token, "token", "", "bearer token; CONVOKE_TOKEN keeps it out of the process list")
+	f.StringVar(&a.profile, "profile", "", "profile file to read (default in the user's configuration folder)")
+	f.BoolVar(&a.json, "json", false, "print JSON")
+
+	root.AddGroup(&cobra.Group{ID: "function", Title: "Functions:"}, &cobra.Group{ID: "server", Title: "Server:"})
+	for _, cmd := range []*cobra.Command{a.deploy(), a.invoke(), a.list(), a.logs(), a.versions(), a.rollback(), a.undeploy(), a.remove()} {
+		cmd.GroupID = "function"
+		root.AddCommand(cmd)
+	}
+	for _, cmd := range []*cobra.Command{a.serve(), a.tokenCommand(), a.runtimes(), a.configCommand(), a.doctor()} {
+		cmd.GroupID = "server"
+		root.AddCommand(cmd)
+	}
+	root.AddCommand(a.version(), exitCodes())
+	return root
+}
+
+func unknownCommand(root *cobra.Command, name string) error {
+	if near := root.SuggestionsFor(name); len(near) > 0 {
+		return usagef("there is no command %q; did you mean %s?", name, near[0])
+	}
+	return usagef("there is no command %q; convoke --help lists all", name)
+}
+
+// client makes the client that flags, environment and profile describe.
+func (a *app) client() (*client.Client, error) {
+	p, err := a.resolve()
+	if err != nil {
+		return nil, err
+	}
+	if p.Token.IsZero() {
+		return nil, &convoke.Error{Code: convoke.CodeUnauthorized, Message: fmt.Sprintf("there is no token for account %s of %s", p.Account, p.URL)}
+	}
+	return client.New(client.Config{URL: p.URL, AccountID: p.Account, Token: p.Token, UserAgent: "convoke-cli/" + a.Version})
+}
+
+func (a *app) resolve() (config.Profile, error) {
+	path := cmp.Or(a.profile, a.Env["CONVOKE_PROFILE"])
+	if path == "" {
+		var err error
+		if path, err = config.ProfilePath(a.Env); err != nil {
+			return config.Profile{}, err
+		}
+	}
+	given := a.given
+	given.Token = convoke.NewSecret(a.token)
+	return config.ResolveProfile(given, a.Env, path)
+}
+
+// args is cobra.ExactArgs with an error that says what is missing.
+func args(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, given []string) error {
+		switch {
+		case len(given) < len(names):
+			return usagef("%s is missing; the command is: %s", names[len(given)], cmd.UseLine())
+		case len(given) > len(names):
+			return usagef("%q is too much; the command is: %s", given[len(names)], cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+// completeNames completes the first argument with names of functions. A server
+// that is slow or away completes nothing: the shell must not hang.
+func (a *app) completeNames(cmd *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(given) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), time.Second)
+	defer cancel()
+	c, err := a.client()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	list, err := c.Functions(ctx, client.FunctionFilter{})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, f := range list {
+		names = append(names, cobra.CompletionWithDesc(f.Name, f.Description))
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"convoke"
+	"convoke/internal/config"
+)
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	s.want(ExitOK, []string{"Functions:", "Server:", "deploy", "serve", "exit-codes", "completion"}, nil)
+	s.want(ExitOK, []string{"8    the function itself failed"}, nil, "help", "exit-codes")
+	s.want(ExitOK, []string{"1.2.3"}, nil, "version")
+	s.want(ExitOK, []string{`"version": "1.2.3"`}, nil, "version", "--json")
+	s.want(ExitOK, []string{"bash completion"}, nil, "completion", "bash")
+	for _, name := range []string{"serve", "deploy", "invoke", "list", "logs", "versions", "rollback", "undeploy", "remove", "runtimes", "config", "doctor"} {
+		s.want(ExitOK, []string{"Usage:", "Examples:", "convoke " + name}, nil, name, "--help")
+	}
+	s.want(ExitOK, []string{"--role", "Examples:"}, nil, "token", "create", "--help")
+}
+
+func TestUnknown(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	s.want(ExitUsage, nil, []string{`there is no command "dploy"; did you mean deploy?`}, "dploy", "x")
+	s.want(ExitUsage, nil, []string{`did you mean deploy?`}, "deplyo", "x", "--name", "y")
+	s.want(ExitUsage, nil, []string{"convoke --help lists all"}, "teleport")
+	s.want(ExitUsage, nil, []string{"unknown flag: --nope"}, "--nope")
+	s.want(ExitUsage, nil, []string{`"exitCode":2`, "convoke.cli.usage"}, "teleport", "--json")
+}
+
+func TestConnection(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	s.env["CONVOKE_TOKEN"] = "bad"
+	s.want(ExitAuth, nil, []string{"the token is wrong", "hint: give a token by CONVOKE_TOKEN"}, "list")
+	s.want(ExitOK, nil, nil, "list", "--token", "good")
+	delete(s.env, "CONVOKE_TOKEN")
+	s.want(ExitAuth, nil, []string{"there is no token for account 10000001 of " + s.fake.url}, "list")
+	s.want(ExitUnavailable, nil, []string{"cannot reach http://127.0.0.1:1", "cause:", "hint: convoke serve"}, "list", "--url", "http://127.0.0.1:1", "--token", "x")
+	s.want(ExitUsage, nil, []string{"is no URL of a server"}, "list", "--url", "localhost:1", "--token", "x")
+	s.want(ExitUsage, nil, []string{"an account id is 1 to 20 digits"}, "list", "--account", "me", "--token", "x")
+
+	// The profile: found by --profile, CONVOKE_PROFILE, or in its usual place.
+	delete(s.env, "CONVOKE_URL")
+	saved := config.Profile{URL: s.fake.url, Account: "10000001", Token: convoke.NewSecret("good")}
+	usual, err := config.ProfilePath(s.env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{usual, filepath.Join(s.dir, "p.yaml")} {
+		if err := config.SaveProfile(path, saved); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.want(ExitOK, nil, nil, "list")
+	s.want(ExitOK, nil, nil, "list", "--profile", filepath.Join(s.dir, "p.yaml"))
+	if err := os.Chmod(usual, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.want(ExitUsage, nil, []string{"chmod 600 " + usual}, "list")
+	s.env["CONVOKE_PROFILE"] = filepath.Join(s.dir, "p.yaml")
+	s.want(ExitOK, nil, nil, "list")
+}
+
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	s := deployed(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.fake.answer = func(w http.ResponseWriter, _ []byte) { cancel() }
+	if got := s.runContext(ctx, "invoke", "hello"); got.code != ExitInterrupted {
+		t.Errorf("got %+v, want exit code %d", got, ExitInterrupted)
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	t.Parallel()
+	s := deployed(t)
+	s.want(ExitOK, []string{"hello"}, nil, "__complete", "invoke", "")
+	s.want(ExitOK, []string{"!hello"}, nil, "__complete", "invoke", "hello", "")
+	s.env["CONVOKE_URL"] = "http://127.0.0.1:1"
+	s.want(ExitOK, []string{"!hello"}, nil, "__complete", "logs", "")
+}
+
+func TestServingCommands(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	s.file("c.yaml", "listen: 127.0.0.1:9\nmaxWait: 3s\n")
+	var served *config.Config
+	var issued []any
+	s.serve = ServerCommands{
+		Serve: func(_ context.Context, c *config.Config) error { served = c; return nil },
+		CreateToken: func(_ context.Context, data, account, role, name string, ttl time.Duration) (string, error) {
+			issued = []any{data, account, role, name, ttl}
+			return "tok", nil
+		},
+		Doctor: func(context.Context, *config.Config) (Report, error) {
+			return Report{[]Check{{"data", CheckOK, "fine", "unseen"}, {"node", CheckFail, "missing", "install it"}, {"disk", CheckWarn, "small", ""}}}, nil
+		},
+		Runtimes: func(_ context.Context, c *config.Config) ([]Runtime, error) {
+			return []Runtime{{"node26", "26.2.0", c.Runtimes + "/node", true}}, nil
+		},
+	}
+	s.want(ExitOK, nil, nil, "serve", "--config", filepath.Join(s.dir, "c.yaml"), "--listen", ":7", "--metrics-public", "--log-level", "debug", "--profile", "here")
+	if served.Listen != ":7" || served.MaxWait != 3*time.Second || !served.MetricsPublic || served.Profile != "here" || served.Source("listen") != "--listen" {
+		t.Errorf("served with %+v", served)
+	}
+	s.want(ExitUsage, nil, []string{"--max-wait: maxWait must be a duration"}, "serve", "--max-wait", "soon")
+
+	s.want(ExitOK, []string{"tok\n"}, nil, "token", "create", "--role", "invoker", "--name", "shop", "--ttl", "1h", "--data", "/d", "--account", "77")
+	if want := []any{"/d", "77", "invoker", "shop", time.Hour}; !equal(issued, want) {
+		t.Errorf("issued %v, want %v", issued, want)
+	}
+	s.want(ExitOK, []string{`"token": "tok"`, `"role": "developer"`}, nil, "token", "create", "--json")
+	s.want(ExitUsage, nil, []string{`role "root" does not exist`}, "token", "create", "--role", "root")
+	s.want(ExitUsage, nil, []string{"--ttl must not be negative"}, "token", "create", "--ttl", "-1h")
+	s.want(ExitUsage, nil, []string{"1 to 20 digits"}, "token", "create", "--account", "x")
+
+	s.want(ExitFailure, []string{"ok    data: fine\n", "fail  node: missing\n      hint: install it\n", "warn  disk", "!unseen"}, []string{"1 of 3 checks failed"}, "doctor")
+	s.want(ExitOK, []string{"node26", "26.2.0", "/rt/node"}, nil, "runtimes", "--local", "--runtimes", "/rt")
+	s.want(ExitOK, []string{"node26", "Node.js 26"}, nil, "runtimes")
+
+	got := s.want(ExitOK, []string{"listen: 127.0.0.1:9", "c.yaml:1", "adminPassword"}, nil, "config", "--config", filepath.Join(s.dir, "c.yaml"))
+	s.file("again.yaml", got.stdout)
+	s.want(ExitOK, []string{`"listen": "127.0.0.1:9"`, `"limits.maxTimeout": "5m"`}, nil, "config", "--config", filepath.Join(s.dir, "again.yaml"), "--json")
+
+	s.serve.Serve = func(context.Context, *config.Config) error { return errors.New("listen: address in use") }
+	s.want(ExitFailure, nil, []string{"convoke: listen: address in use"}, "serve")
+}
+
+func equal(a, b []any) bool {
+	x, _ := json.Marshal(a)
+	y, _ := json.Marshal(b)
+	return string(x) == string(y)
+}
+
+// TestExitCodesCoverAllCodes: a code without a place is an unexplained 1.
+func TestExitCodesCoverAllCodes(t *testing.T) {
+	t.Parallel()
+	for _, code := range []convoke.Code{
+		convoke.CodeInvalid, convoke.CodeUnavailable, convoke.CodeFunctionNotFound, convoke.CodeUnchanged, convoke.CodeThrew, convoke.CodeRuntimeError,
+		convoke.CodeTimeout, convoke.CodeLimitReached, convoke.CodeValidation, convoke.CodeValidationSyntax, convoke.CodeValidationLambda,
+		convoke.CodeValidationTooLong, convoke.CodeActionNotAllowed, convoke.CodeBuildFailed, convoke.CodeDeployFailed, convoke.CodeRevision,
+		convoke.CodeConflict, convoke.CodeNotFound, convoke.CodePayloadTooLarge, convoke.CodeUnauthorized, convoke.CodeForbidden,
+		convoke.CodeThrottled, convoke.CodeLimitExceeded, convoke.CodeStorageFull, convoke.CodeRouteNotFound,
+	} {
+		if got := exitOf(&convoke.Error{Code: code}); got == ExitFailure {
+			t.Errorf("%s has no exit code", code)
+		}
+	}
+	if got := strings.Count(exitCodes().Long, "\n") + 1; got != 11 {
+		t.Errorf("help describes %d exit codes, want 11", got)
+	}
+}

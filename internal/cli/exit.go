@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"convoke"
+	"convoke/api"
+)
+
+// The exit codes of the program. They are part of its interface.
+const (
+	ExitOK          = 0
+	ExitFailure     = 1   // anything that has no code of its own
+	ExitUsage       = 2   // wrong flags or arguments, or a value that breaks a rule
+	ExitUnavailable = 3   // the server cannot be reached or is not ready
+	ExitAuth        = 4   // no token, a wrong one, or one that may not do this
+	ExitNotFound    = 5   // no such function, version or route
+	ExitConflict    = 6   // the state of the function forbids it, or a name is taken
+	ExitBuild       = 7   // the code could not be built or loaded
+	ExitFunction    = 8   // the function itself failed
+	ExitLimit       = 9   // too many calls, or another limit
+	ExitInterrupted = 130 // stopped by a signal
+)
+
+func exitCodes() *cobra.Command {
+	return &cobra.Command{
+		Use:   "exit-codes",
+		Short: "The program's exit codes",
+		Long: `  0    done
+  1    another failure, such as an error inside the server
+  2    wrong flags or arguments, or a value that breaks a rule
+  3    the server cannot be reached or is not ready
+  4    no token, a wrong one, or one that may not do this
+  5    no such function, version or path
+  6    the state of the function forbids it, or a name is taken
+  7    the code could not be built or loaded
+  8    the function itself failed: it threw, crashed, ran out of time or memory
+  9    too many invocations, or another limit
+  130  stopped by a signal`,
+	}
+}
+
+// usageError is a mistake on the command line.
+type usageError struct{ message string }
+
+func (e *usageError) Error() string { return e.message }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// exitOf is the exit code for err.
+func exitOf(err error) int {
+	if _, ok := errors.AsType[*usageError](err); ok {
+		return ExitUsage
+	}
+	switch convoke.ErrorCode(err) {
+	case convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeValidationSyntax, convoke.CodeValidationLambda,
+		convoke.CodeValidationTooLong, convoke.CodePayloadTooLarge:
+		return ExitUsage
+	case convoke.CodeUnavailable:
+		return ExitUnavailable
+	case convoke.CodeUnauthorized, convoke.CodeForbidden:
+		return ExitAuth
+	case convoke.CodeFunctionNotFound, convoke.CodeNotFound, convoke.CodeRouteNotFound:
+		return ExitNotFound
+	case convoke.CodeActionNotAllowed, convoke.CodeConflict, convoke.CodeRevision, convoke.CodeUnchanged:
+		return ExitConflict
+	case convoke.CodeBuildFailed, convoke.CodeDeployFailed:
+		return ExitBuild
+	case convoke.CodeThrew, convoke.CodeRuntimeError, convoke.CodeTimeout, convoke.CodeLimitReached:
+		return ExitFunction
+	case convoke.CodeThrottled, convoke.CodeLimitExceeded, convoke.CodeStorageFull:
+		return ExitLimit
+	}
+	return ExitFailure
+}
+
+// hinted is an error with advice of its own.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h *hinted) Unwrap() error { return h.error }
+
+// hint says what to do about err; "" when its message says it already.
+func hint(err error) string {
+	if h, ok := errors.AsType[*hinted](err); ok {
+		return h.hint
+	}
+	switch e, _ := errors.AsType[*convoke.Error](err); convoke.ErrorCode(err) {
+	case convoke.CodeUnauthorized:
+		return "give a token by CONVOKE_TOKEN, --token or a profile; on the server's machine, convoke token create makes one"
+	case convoke.CodeForbidden:
+		return "use a token with a stronger role: convoke token create --role developer"
+	case convoke.CodeUnavailable:
+		return "convoke serve starts a server here; --url or CONVOKE_URL name another"
+	case convoke.CodeRevision:
+		return "run the command again: it starts from the newest version"
+	case convoke.CodeThrottled:
+		if e != nil && e.RetryAfter > 0 {
+			return fmt.Sprintf("try again in %s", e.RetryAfter)
+		}
+		return "try again in a moment"
+	case convoke.CodeTimeout:
+		return "the function's own time-out can be raised: convoke deploy --timeout"
+	}
+	return ""
+}
+
+// report prints err and returns its exit code.
+func (a *app) report(err error) int {
+	e, ok := errors.AsType[*convoke.Error](err)
+	if !ok {
+		e = &convoke.Error{Message: err.Error()}
+	}
+	if a.json {
+		a.reportJSON(err, e)
+		return exitOf(err)
+	}
+	for _, l := range api.LogLines(e.Logs) {
+		a.logLine(l)
+	}
+	for _, p := range e.Problems {
+		a.problem(p)
+	}
+	fmt.Fprintf(a.Stderr, "convoke: %s\n", e.Message)
+	if e.Code == convoke.CodeUnavailable && e.Cause != nil {
+		fmt.Fprintf(a.Stderr, "  cause: %v\n", e.Cause)
+	}
+	if e.Code != "" {
+		fmt.Fprintf(a.Stderr, "  code: %s\n", e.Code)
+	}
+	if h := hint(err); h != "" {
+		fmt.Fprintf(a.Stderr, "  hint: %s\n", h)
+	}
+	return exitOf(err)
+}
+
+func (a *app) reportJSON(err error, e *convoke.Error) {
+	body := struct {
+		api.Error
+		Hint     string `json:"hint,omitempty"`
+		ExitCode int    `json:"exitCode"`
+	}{api.NewError(e, ""), hint(err), exitOf(err)}
+	body.Code = cmp.Or(body.Code, "convoke.cli.usage")
+	enc := json.NewEncoder(a.Stderr)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(body) // nothing is left to report a failing stderr to
+}

@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"convoke"
+	"convoke/api"
+	"convoke/client"
+)
+
+func (a *app) list() *cobra.Command {
+	var filter client.FunctionFilter
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List functions",
+		Example: "  convoke list\n  convoke list --event conversational_command --json",
+		Args:    args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			list, err := c.Functions(cmd.Context(), filter)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(list)
+			}
+			rows := [][]string{{"NAME", "STATE", "LIVE", "NEWEST", "EVENT", "UPDATED", "BY", "UUID"}}
+			for _, f := range list {
+				rows = append(rows, []string{
+					f.Name, f.State, liveNumber(&f), strconv.Itoa(f.LatestVersion), orDash(f.EventID),
+					formatTime(f.UpdatedAt), orDash(f.UpdatedBy), f.UUID,
+				})
+			}
+			return a.table(rows)
+		},
+	}
+	cmd.Flags().StringVar(&filter.EventID, "event", "", "only functions of this event")
+	cmd.Flags().StringSliceVar(&filter.States, "state", nil, "only functions in this state; may be repeated")
+	return cmd
+}
+
+func liveNumber(f *api.Function) string {
+	if f.DeployedVersion == nil {
+		return "-"
+	}
+	return strconv.Itoa(*f.DeployedVersion)
+}
+
+func (a *app) undeploy() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:               "undeploy NAME|UUID",
+		Short:             "Take a function out of service",
+		Long:              "Takes a function out of service: no invocation begins any more, the running ones\nfinish. Code and versions stay. On a terminal it asks before.",
+		Example:           "  convoke undeploy greeting",
+		Args:              args("NAME"),
+		ValidArgsFunction: a.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, fn, err := a.find(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if err := a.confirm(yes, "Take %s out of service?", fn.Name); err != nil {
+				return err
+			}
+			if _, err := c.Undeploy(cmd.Context(), fn.UUID); err != nil {
+				return err
+			}
+			return a.done(fn, string(convoke.StateDraft), "%s is undeployed", fn.Name)
+		},
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return cmd
+}
+
+func (a *app) remove() *cobra.Command {
+	var yes, undeploy bool
+	cmd := &cobra.Command{
+		Use:               "remove NAME|UUID",
+		Short:             "Delete a function with its versions and deployments",
+		Long:              "Deletes a function with its versions and deployments. One that is deployed must\nbe undeployed first, or with --undeploy in one go. On a terminal it asks before.",
+		Example:           "  convoke remove greeting --undeploy",
+		Args:              args("NAME"),
+		ValidArgsFunction: a.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, fn, err := a.find(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			deployed := fn.DeployedVersion != nil
+			if deployed && !undeploy {
+				return &hinted{
+					convoke.Errorf(convoke.CodeActionNotAllowed, "%s is deployed", fn.Name),
+					"convoke remove --undeploy " + fn.Name + " takes it out of service first",
+				}
+			}
+			if err := a.confirm(yes, "Delete %s with all its versions?", fn.Name); err != nil {
+				return err
+			}
+			if deployed {
+				if _, err := c.Undeploy(cmd.Context(), fn.UUID); err != nil {
+					return err
+				}
+			}
+			if err := c.DeleteFunction(cmd.Context(), fn.UUID); err != nil {
+				return err
+			}
+			return a.done(fn, "removed", "%s is removed", fn.Name)
+		},
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	cmd.Flags().BoolVar(&undeploy, "undeploy", false, "take it out of service first")
+	return cmd
+}
+
+// find makes a client and finds a function.
+func (a *app) find(ctx context.Context, nameOrID string) (*client.Client, *api.Function, error) {
+	c, err := a.client()
+	if err != nil {
+		return nil, nil, err
+	}
+	fn, err := c.Find(ctx, nameOrID)
+	return c, fn, err
+}
+
+// done reports a change: to people as a sentence, to programs as JSON.
+func (a *app) done(fn *api.Function, state, format string, args ...any) error {
+	if a.json {
+		return a.printJSON(map[string]string{"uuid": fn.UUID, "name": fn.Name, "state": state})
+	}
+	a.note(format, args...)
+	return nil
+}
+
+func (a *app) runtimes() *cobra.Command {
+	var local bool
+	cmd := &cobra.Command{
+		Use:     "runtimes",
+		Short:   "List the Node.js versions that functions can choose",
+		Long:    "Lists the Node.js versions that the server offers. With --local it lists the\nbuilds on this machine, without a server.",
+		Example: "  convoke runtimes\n  convoke runtimes --local --json",
+		Args:    args(),
+	}
+	load := a.configFlags(cmd, "runtimes")
+	cmd.Flags().BoolVar(&local, "local", false, "list the builds on this machine")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if local {
+			return a.localRuntimes(cmd.Context(), load)
+		}
+		c, err := a.client()
+		if err != nil {
+			return err
+		}
+		list, err := c.Runtimes(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if a.json {
+			return a.printJSON(list)
+		}
+		rows := [][]string{{"NAME", "TITLE", "BUILD", "DEFAULT"}}
+		for _, r := range list {
+			rows = append(rows, []string{r.BaseImageName, r.Name, orDash(r.Version), yesOrDash(r.Default)})
+		}
+		return a.table(rows)
+	}
+	return cmd
+}
+
+func yesOrDash(b bool) string { return cmp.Or(map[bool]string{true: "yes"}[b], "-") }

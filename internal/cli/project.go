@@ -1,0 +1,233 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"convoke"
+	"convoke/api"
+)
+
+// project is a function as it lies on disk.
+type project struct {
+	dir      string // as the user wrote it, for messages
+	entry    string // the main file's name in dir
+	code     string
+	language convoke.Language
+	files    map[string]string // further modules by relative path; never nil
+	config   projectConfig
+}
+
+// projectConfig is config.json: the layout of the reference's command line,
+// whose other members (input, version) are of no use here, and settings, which
+// only Convoke has.
+type projectConfig struct {
+	Name        string           `json:"name"`
+	Event       *string          `json:"event"`
+	Description *string          `json:"description"`
+	Environment variables        `json:"environmentVariables"` // nil is absent
+	Settings    *projectSettings `json:"settings"`
+}
+
+// projectSettings are the settings of config.json.
+type projectSettings struct {
+	api.Settings
+	Runtime  string `json:"runtime"`
+	Contract string `json:"contract"`
+}
+
+// UnmarshalJSON refuses members it does not know: a typing error would
+// silently leave the default.
+func (s *projectSettings) UnmarshalJSON(b []byte) error {
+	type plain projectSettings
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode((*plain)(s)); err != nil {
+		return fmt.Errorf("settings: %w", err)
+	}
+	return nil
+}
+
+// variables are environment variables, written as an object or as a list of
+// key and value. The placeholders of the reference's skeleton mean none.
+type variables map[string]string
+
+// UnmarshalJSON reads both forms.
+func (v *variables) UnmarshalJSON(b []byte) error {
+	if bytes.Equal(b, []byte("null")) {
+		return nil
+	}
+	*v = variables{}
+	var object map[string]string
+	if err := json.Unmarshal(b, &object); err == nil {
+		if len(object) != 1 || object["key"] != "value" {
+			maps.Copy(*v, object)
+		}
+		return nil
+	}
+	var list []api.Header // the same members: key and value
+	if err := json.Unmarshal(b, &list); err != nil {
+		return errors.New(`environmentVariables is {"NAME": "text"} or [{"key": "NAME", "value": "text"}]`)
+	}
+	for _, e := range list {
+		if e.Key != "" {
+			(*v)[e.Key] = e.Value
+		}
+	}
+	return nil
+}
+
+const (
+	configFile   = "config.json"
+	maxFileBytes = 2 << 20 // more than any server takes; keeps a wrong path from filling memory
+	maxFiles     = 500
+)
+
+var (
+	moduleName = regexp.MustCompile(`\.[mc]?[jt]s$`)
+	testName   = regexp.MustCompile(`\.(test|spec)\.[^.]+$`)
+	// besides are the JSON files in a project that are about it, not of it.
+	besides = []string{configFile, "payload.json", "expected.json", "package.json", "package-lock.json", "tsconfig.json"}
+	// aside are folders that hold no code of the function.
+	aside = []string{"node_modules", "test", "tests", "__tests__"}
+)
+
+// readProject reads a file, or a folder with index.js or index.ts.
+func (a *app) readProject(name string) (*project, error) {
+	p := &project{dir: filepath.Dir(name), entry: filepath.Base(name), files: map[string]string{}}
+	tree := a.OpenDir(p.dir)
+	info, err := fs.Stat(tree, p.entry)
+	if p.entry == "." || p.entry == ".." || p.entry == string(filepath.Separator) {
+		info, err = fs.Stat(a.OpenDir(name), ".")
+	}
+	if err != nil {
+		return nil, usagef("there is no file or folder %s", name)
+	}
+	if info.IsDir() {
+		p.dir = name
+		if err := p.readFolder(a.OpenDir(name)); err != nil {
+			return nil, err
+		}
+	} else if !moduleName.MatchString(p.entry) {
+		return nil, usagef("%s is no JavaScript or TypeScript file (.js .mjs .cjs .ts .mts .cts)", name)
+	} else if p.code, err = readText(tree, p.entry); err != nil {
+		return nil, err
+	}
+	if strings.TrimSpace(p.code) == "" {
+		return nil, usagef("%s is empty", p.path(p.entry))
+	}
+	p.language = convoke.JavaScript
+	if strings.HasSuffix(p.entry, "ts") {
+		p.language = convoke.TypeScript
+	}
+	return p, nil
+}
+
+// readFolder reads config.json, the entry and all further modules.
+func (p *project) readFolder(tree fs.FS) error {
+	names, err := fs.Glob(tree, "index.*")
+	if err != nil {
+		return err
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return !moduleName.MatchString(n) || strings.Count(n, ".") != 1 })
+	switch len(names) {
+	case 0:
+		return usagef("%s holds no index.js or index.ts", p.dir)
+	case 1:
+		p.entry = names[0]
+	default:
+		return usagef("%s holds %s; keep one of them", p.dir, strings.Join(names, " and "))
+	}
+	if p.code, err = readText(tree, p.entry); err != nil {
+		return err
+	}
+	if err := p.readConfig(tree); err != nil {
+		return err
+	}
+	return fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case name == ".":
+			return nil
+		case d.IsDir() && (slices.Contains(aside, d.Name()) || strings.HasPrefix(d.Name(), ".")):
+			return fs.SkipDir
+		case !d.Type().IsRegular() || name == p.entry || !p.isPart(name):
+			return nil
+		case len(p.files) == maxFiles:
+			return usagef("%s holds more than %d modules", p.dir, maxFiles)
+		}
+		p.files[name], err = readText(tree, name)
+		return err
+	})
+}
+
+// isPart reports whether a file of the folder goes to the server.
+func (p *project) isPart(name string) bool {
+	base := path.Base(name)
+	if strings.HasPrefix(base, ".") || testName.MatchString(base) || strings.HasSuffix(base, ".d.ts") {
+		return false
+	}
+	return moduleName.MatchString(base) || path.Ext(base) == ".json" && !slices.Contains(besides, name)
+}
+
+func (p *project) readConfig(tree fs.FS) error {
+	text, err := readText(tree, configFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal([]byte(text), &p.config); err != nil {
+		return usagef("%s: %v", p.path(configFile), err)
+	}
+	return nil
+}
+
+// readText reads a text file of bounded size.
+func readText(tree fs.FS, name string) (string, error) {
+	f, err := tree.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("read %s: %w", name, err)
+	case len(b) > maxFileBytes:
+		return "", usagef("%s is larger than %d MiB", name, maxFileBytes>>20)
+	case !utf8.Valid(b):
+		return "", usagef("%s is no UTF-8 text", name)
+	}
+	return strings.TrimPrefix(string(b), "\ufeff"), nil
+}
+
+// path is a file of the project as the user would write it.
+func (p *project) path(name string) string { return filepath.Join(p.dir, filepath.FromSlash(name)) }
+
+// place puts a finding of the build into the user's own file: the server knows
+// the entry by a name of its own.
+func (p *project) place(in convoke.Problem) convoke.Problem {
+	text, ok := p.files[in.File]
+	if !ok {
+		in.File, text = p.entry, p.code
+	}
+	if lines := strings.Split(text, "\n"); in.LineText == "" && in.Line >= 1 && in.Line <= len(lines) {
+		in.LineText = lines[in.Line-1]
+	}
+	in.File = p.path(in.File)
+	return in
+}

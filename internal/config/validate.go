@@ -1,0 +1,87 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"reflect"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Validate checks the values, returning all problems as one CodeValidation.
+func (c *Config) Validate() error {
+	var problems []string
+	say := func(path, format string, args ...any) {
+		problems = append(problems, fmt.Sprintf("%s: %s ", c.Source(path), path)+fmt.Sprintf(format, args...))
+	}
+
+	if !isAddress(c.Listen) {
+		say("listen", "must be an address such as 127.0.0.1:8080, not %q", c.Listen)
+	}
+	if c.Data == "" {
+		say("data", "must name a folder")
+	}
+	switch c.Sandbox {
+	case SandboxNone:
+	case SandboxAuto, SandboxNamespaces, SandboxLandlock:
+		// To run functions unprotected for somebody who asked for protection
+		// would be the worst answer.
+		say("sandbox", "cannot be %s: this build can only run functions without isolation; use none", c.Sandbox)
+	default:
+		say("sandbox", "must be auto, namespaces, landlock or none, not %q", c.Sandbox)
+	}
+	if !slices.Contains([]string{"text", "json"}, c.Log.Format) {
+		say("log.format", "must be text or json, not %q", c.Log.Format)
+	}
+
+	atLeast := func(path string, got, low int) {
+		if got < low {
+			say(path, "must be at least %d, not %d", low, got)
+		}
+	}
+	atLeast("blanks", c.Blanks, 0)
+	atLeast("maxInstances", c.MaxInstances, 1)
+	atLeast("maxInstancesPerAccount", c.MaxInstancesPerAccount, 1)
+	atLeast("memoryMiB", c.MemoryMiB, 64)
+	atLeast("maxWaiters", c.MaxWaiters, 0)
+	if c.MaxInstancesPerAccount > c.MaxInstances {
+		say("maxInstancesPerAccount", "is %d, more than maxInstances %d (%s)", c.MaxInstancesPerAccount, c.MaxInstances, c.Source("maxInstances"))
+	}
+
+	within := func(path string, got, low, high time.Duration) {
+		if got < low || got > high {
+			say(path, "must be from %s to %s, not %s", low, high, got)
+		}
+	}
+	within("maxWait", c.MaxWait, 0, 10*time.Minute)
+	within("shutdownGrace", c.ShutdownGrace, 0, time.Hour)
+	within("logRetention", c.LogRetention, time.Minute, 10*365*24*time.Hour)
+
+	for _, s := range Settings() {
+		v := reflect.ValueOf(c).Elem().FieldByIndex(s.index)
+		if len(s.index) == 2 && s.Help == "" && v.CanInt() && v.Int() < 1 {
+			say(s.Path, "must be more than zero, not %v", v.Interface())
+		}
+	}
+	if c.Limits.DefaultTimeout > c.Limits.MaxTimeout {
+		say("limits.defaultTimeout", "is %s, more than limits.maxTimeout %s", c.Limits.DefaultTimeout, c.Limits.MaxTimeout)
+	}
+	if c.Limits.DefaultMemory > c.Limits.MaxMemoryMiB {
+		say("limits.defaultMemoryMiB", "is %d, more than limits.maxMemoryMiB %d", c.Limits.DefaultMemory, c.Limits.MaxMemoryMiB)
+	}
+	if most := max(c.Limits.ConcurrencyV1, c.Limits.ConcurrencyV2); most > c.Limits.MaxConcurrency {
+		say("limits.maxConcurrency", "is %d, less than the default of one contract, %d", c.Limits.MaxConcurrency, most)
+	}
+	return joined(problems)
+}
+
+// isAddress reports whether s is host:port; the host may be empty, the port 0.
+func isAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return false
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n <= 65535
+}

@@ -1,0 +1,226 @@
+// Package gateway is the invocation API, the hot path: by uuid, by event, and
+// the question whether anything listens. Routes and their rules stand in
+// internal/httpapi/routes.go with all others.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"convoke"
+	"convoke/internal/event"
+	"convoke/internal/httpx"
+	"convoke/internal/invoke"
+)
+
+// Invoker runs one function.
+type Invoker interface {
+	Invoke(ctx context.Context, r invoke.Request) (invoke.Response, error)
+}
+
+// Dispatcher raises events.
+type Dispatcher interface {
+	Raise(ctx context.Context, r invoke.Request, skillID string) ([]event.Result, error)
+	Implemented(ctx context.Context, accountID, eventID, skillID string) (bool, error)
+}
+
+// Config of a Gateway; all members are needed.
+type Config struct {
+	Invoker    Invoker
+	Dispatcher Dispatcher
+	Limits     convoke.Limits
+}
+
+// Gateway holds the handlers of the invocation API (spec/api-surface.md 3).
+type Gateway struct {
+	invoker      Invoker
+	dispatcher   Dispatcher
+	payloadBytes int64
+}
+
+// New returns a Gateway.
+func New(c Config) *Gateway {
+	if c.Invoker == nil || c.Dispatcher == nil || c.Limits.PayloadBytes <= 0 {
+		panic("gateway: Invoker, Dispatcher and Limits are needed")
+	}
+	return &Gateway{c.Invoker, c.Dispatcher, int64(c.Limits.PayloadBytes)}
+}
+
+// Invoke handles POST /api/account/{account}/lambdas/{uuid}/invoke and
+// answers the bare result of the function.
+func (g *Gateway) Invoke(w http.ResponseWriter, r *http.Request) error {
+	body := bodies.Get().(*[]byte)
+	defer recycle(body)
+	input, err := g.input(w, r, body)
+	if err != nil {
+		return err
+	}
+	res, err := g.invoker.Invoke(r.Context(), invoke.Request{
+		AccountID:  r.PathValue("account"),
+		FunctionID: r.PathValue("uuid"),
+		Caller:     caller(r),
+		RequestID:  httpx.RequestID(r),
+		Input:      input,
+	})
+	timing(w, &res.Record)
+	if err != nil {
+		return shown(r, err)
+	}
+	write(w, res.JSON)
+	return nil
+}
+
+// Event handles POST /api/account/{account}/events/{event}/invoke and answers
+// an array with one entry per function that ran, [] when nothing listens.
+func (g *Gateway) Event(w http.ResponseWriter, r *http.Request) error {
+	body := bodies.Get().(*[]byte)
+	defer recycle(body)
+	input, err := g.input(w, r, body)
+	if err != nil {
+		return err
+	}
+	results, err := g.dispatcher.Raise(r.Context(), invoke.Request{
+		AccountID: r.PathValue("account"),
+		EventID:   r.PathValue("event"),
+		Caller:    caller(r),
+		RequestID: httpx.RequestID(r),
+		Input:     input,
+	}, r.URL.Query().Get("skillId"))
+	if err != nil {
+		return shown(r, err)
+	}
+	out := make([]byte, 0, 256)
+	out = append(out, '[')
+	for i, res := range results {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, `{"uuid":"`...)
+		out = append(out, res.FunctionID...)
+		out = append(out, `","timestamp":`...)
+		out = strconv.AppendInt(out, res.At.UnixMilli(), 10)
+		out = append(out, `,"result":`...)
+		out = append(out, res.JSON...)
+		out = append(out, '}')
+	}
+	write(w, append(out, ']'))
+	return nil
+}
+
+// Implemented handles GET /api/account/{account}/events/{event}/isImplemented.
+func (g *Gateway) Implemented(w http.ResponseWriter, r *http.Request) error {
+	yes, err := g.dispatcher.Implemented(r.Context(), r.PathValue("account"), r.PathValue("event"), r.URL.Query().Get("skillId"))
+	if err != nil {
+		return err
+	}
+	write(w, []byte(`{"implemented":`+strconv.FormatBool(yes)+`}`))
+	return nil
+}
+
+// bodies recycles request bodies: the input is copied to the worker's socket
+// and nobody keeps it.
+var bodies = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+func recycle(b *[]byte) {
+	if cap(*b) <= 64<<10 {
+		bodies.Put(b)
+	}
+}
+
+// input reads and checks the body of an invocation. It returns CodeInvalid
+// and CodePayloadTooLarge.
+func (g *Gateway) input(w http.ResponseWriter, r *http.Request, buf *[]byte) ([]byte, error) {
+	n := r.ContentLength
+	if n < 0 || n > g.payloadBytes {
+		body, err := httpx.ReadBody(w, r, g.payloadBytes)
+		if err != nil {
+			return nil, err
+		}
+		return invoke.ParseInput(body)
+	}
+	if int64(cap(*buf)) < n {
+		*buf = make([]byte, n)
+	}
+	body := (*buf)[:n]
+	if _, err := io.ReadFull(r.Body, body); err != nil {
+		return nil, convoke.Errorf(convoke.CodeInvalid, "The body ended after fewer bytes than Content-Length says")
+	}
+	return invoke.ParseInput(body)
+}
+
+// caller is how the event source names itself (spec/api-surface.md 3.1).
+func caller(r *http.Request) string {
+	name := r.Header.Get("LP-EventSource")
+	if name == "" && r.URL.RawQuery != "" {
+		name = r.URL.Query().Get("externalSystem")
+	}
+	return name[:min(len(name), 100)]
+}
+
+var jsonType = []string{"application/json"}
+
+func write(w http.ResponseWriter, body []byte) {
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	_, _ = w.Write(body) // the caller has gone: the function ran all the same
+}
+
+// timing tells the caller how the time was spent, in milliseconds.
+func timing(w http.ResponseWriter, rec *convoke.Invocation) {
+	if rec.Run == 0 && rec.Wait == 0 {
+		return
+	}
+	b := make([]byte, 0, 64)
+	if rec.Cold {
+		b = appendTiming(b, "cold", rec.ColdStart)
+	}
+	if rec.Wait >= 10*time.Microsecond {
+		b = appendTiming(b, "wait", rec.Wait)
+	}
+	b = appendTiming(b, "run", rec.Run)
+	w.Header()["Server-Timing"] = []string{string(b)}
+}
+
+func appendTiming(b []byte, name string, d time.Duration) []byte {
+	if len(b) > 0 {
+		b = append(b, ", "...)
+	}
+	b = append(b, name...)
+	b = append(b, ";dur="...)
+	return strconv.AppendFloat(b, float64(d.Microseconds())/1000, 'f', -1, 64)
+}
+
+// customerCoding is the message that the reference gives, word for word, to
+// whoever calls a function that failed (spec/api-surface.md 3.1).
+const customerCoding = "Function Invocation failed due to an issue caused by customer coding"
+
+// shown puts an error of a function into the caller's dialect: the second
+// generation has one fixed message, the function's own words are in its log
+// lines; the first has the function's own message.
+func shown(r *http.Request, err error) error {
+	e, ok := errors.AsType[*convoke.Error](err)
+	if !ok {
+		return err
+	}
+	switch {
+	case e.Code == convoke.CodeFunctionNotFound && r.PathValue("uuid") != "":
+		return convoke.Errorf(e.Code, "There is no %s deployed on %s", r.PathValue("uuid"), r.PathValue("account"))
+	case e.Code == convoke.CodeThrew && !V1(r):
+		return &convoke.Error{Code: e.Code, Message: customerCoding, Logs: []convoke.LogEntry{{
+			Time: time.Now(), Level: convoke.LevelError, Source: convoke.SourcePlatform, Message: e.Message, Extras: []byte("[]"),
+		}}}
+	}
+	return err
+}
+
+// V1 reports whether the caller speaks the first generation's dialect: its
+// clients always send v=1, those of the second never do (spec/api-surface.md 0).
+func V1(r *http.Request) bool {
+	return r.URL.RawQuery != "" && r.URL.Query().Get("v") == "1"
+}

@@ -1,0 +1,120 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"convoke"
+	"convoke/api"
+	"convoke/internal/function"
+	"convoke/internal/httpx"
+)
+
+// deployTime is how long a caller that waits for a deployment may have to: the
+// use case gives up well before.
+const deployTime = 5 * time.Minute
+
+// deploy serves POST and PATCH alike: whether it is the first deployment or
+// another one is the function's to know.
+func (s *server) deploy(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
+	var in api.DeployRequest
+	if err := httpx.ReadOptionalJSON(w, r, &in, metaBytes); err != nil {
+		return err
+	}
+	q := queryOf(r)
+	wait := q.flag("wait")
+	if q.err != nil {
+		return q.err
+	}
+	number := function.Latest
+	if in.Version != nil {
+		if number = *in.Version; number < 0 {
+			return convoke.Errorf(convoke.CodeValidation, "version %d does not exist; leave it out to deploy the newest", number)
+		}
+	}
+	id := r.PathValue("uuid")
+	pending, err := s.Functions.Deploy(r.Context(), by, by.AccountID, id, function.DeployInput{Version: number})
+	if err != nil {
+		return err
+	}
+	d := pending.Deployment()
+	if !wait {
+		out := deployAnswer(d, fmt.Sprintf("Deployment of version %d has started.", d.VersionNumber))
+		return httpx.WriteJSON(w, http.StatusAccepted, out)
+	}
+	defer allow(w, deployTime)()
+	if d, err = pending.Wait(r.Context()); err != nil {
+		return err
+	}
+	f, err := s.Functions.Get(r.Context(), by.AccountID, id)
+	if err != nil {
+		return err
+	}
+	out := deployAnswer(d, fmt.Sprintf("Version %d is deployed.", d.VersionNumber))
+	out.State, out.Warnings = string(f.State), d.Problems
+	return httpx.WriteJSON(w, http.StatusOK, out)
+}
+
+func deployAnswer(d *convoke.Deployment, message string) api.DeployResponse {
+	return api.DeployResponse{Message: message, DeploymentID: d.ID, DeploymentState: string(d.State), Version: d.VersionNumber}
+}
+
+func (s *server) undeploy(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
+	defer allow(w, deployTime)()
+	f, err := s.Functions.Undeploy(r.Context(), by, by.AccountID, r.PathValue("uuid"))
+	if err != nil {
+		return err
+	}
+	return httpx.WriteJSON(w, http.StatusOK, api.DeployResponse{
+		Message: f.Name + " is undeployed.", Version: f.LatestVersion, State: string(f.State),
+	})
+}
+
+func (s *server) listAccountDeployments(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
+	deployments, err := s.Functions.AccountDeployments(r.Context(), by.AccountID)
+	if err != nil {
+		return err
+	}
+	return httpx.WriteJSON(w, http.StatusOK, deploymentBodies(deployments))
+}
+
+func (s *server) listDeployments(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
+	deployments, err := s.Functions.Deployments(r.Context(), by.AccountID, r.PathValue("uuid"))
+	if err != nil {
+		return err
+	}
+	return httpx.WriteJSON(w, http.StatusOK, deploymentBodies(deployments))
+}
+
+func (s *server) countDeployments(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
+	_, deployed, err := s.Functions.Counts(r.Context(), by.AccountID)
+	if err != nil {
+		return err
+	}
+	return httpx.WriteJSON(w, http.StatusOK, deployed)
+}
+
+func deploymentBodies(deployments []*convoke.Deployment) []api.Deployment {
+	out := make([]api.Deployment, len(deployments))
+	for i, d := range deployments {
+		out[i] = deploymentBody(d)
+	}
+	return out
+}
+
+func deploymentBody(d *convoke.Deployment) api.Deployment {
+	out := api.Deployment{
+		UUID: d.ID, FunctionUUID: d.FunctionID, ManifestUUID: d.VersionID, ManifestVersion: d.VersionNumber,
+		DeploymentState: string(d.State),
+		CreatedAt:       api.Time{Time: d.CreatedAt}, CreatedBy: d.CreatedBy,
+		UpdatedAt: api.Time{Time: d.UpdatedAt}, UpdatedBy: d.CreatedBy,
+		DeployedAt: api.Time{Time: d.DeployedAt}, UndeployedAt: api.Time{Time: d.UndeployedAt},
+	}
+	if d.ErrorCode != "" {
+		out.Error = &api.DeploymentError{Code: d.ErrorCode, Message: d.ErrorMessage, Problems: d.Problems}
+	} else {
+		out.Warnings = d.Problems
+	}
+	return out
+}

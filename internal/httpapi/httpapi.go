@@ -1,0 +1,137 @@
+// Package httpapi is the management API: one table of routes, one file per
+// noun. Handlers translate between the wire types of package api and the use
+// cases; they decide nothing that a use case should decide.
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"convoke"
+	"convoke/internal/auth"
+	"convoke/internal/function"
+	"convoke/internal/httpx"
+	"convoke/internal/metric"
+	"convoke/internal/runlog"
+)
+
+// Tester runs the newest saved version of a function once, deployed or not.
+// body is an invocation body; the log entries are those of the run, whether it
+// failed or not.
+type Tester interface {
+	Test(ctx context.Context, by *convoke.Principal, accountID, functionID string, body []byte, requestID string) (json.RawMessage, []convoke.LogEntry, error)
+}
+
+// Handler handles a request whose caller may make it. by is nil on a public
+// route.
+type Handler = func(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error
+
+// Gateway are the handlers of the invocation API, which stand in the same
+// table of routes. They find account, uuid and event in the path.
+type Gateway struct {
+	Invoke      httpx.Handler // POST lambdas/{uuid}/invoke
+	Event       httpx.Handler // POST events/{event}/invoke
+	Implemented httpx.Handler // GET events/{event}/isImplemented
+}
+
+// Probes are the handlers of the server-wide routes.
+type Probes struct {
+	Live, Ready, Metrics http.Handler
+	// MetricsPublic lets everybody read the metrics; otherwise it takes an
+	// administrator's token of the first account.
+	MetricsPublic bool
+}
+
+// Config wires the API. Every member but RuntimeBuilds, Extra, V1 and Drain
+// is required.
+type Config struct {
+	Functions   *function.Service
+	Tester      Tester
+	Log         *runlog.Log
+	Logs        convoke.LogStore
+	Metrics     *metric.Recorder
+	Invocations convoke.InvocationStore
+	Auth        *auth.Auth
+	Gateway     Gateway
+	Probes      Probes
+	// RuntimeBuilds are the exact builds by runtime name, such as "26.2.0".
+	RuntimeBuilds map[string]string
+	Limits        convoke.Limits
+	Logger        *slog.Logger
+	// Extra are further routes: other dialects, the console.
+	Extra []Route
+	// V1 reports whether a caller wants errors in the V1 dialect; nil: never.
+	V1 func(*http.Request) bool
+	// Drain is closed when the server begins to stop, to end streams.
+	Drain <-chan struct{}
+}
+
+// server is what the handlers share.
+type server struct {
+	Config
+	edge *httpx.Edge
+}
+
+// New makes the handler of the whole API. It returns CodeInternal when
+// something is not wired or a route has no rule.
+func New(c Config) (http.Handler, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	s := &server{Config: c, edge: httpx.New(httpx.Config{Logger: c.Logger, V1: c.V1, Drain: c.Drain})}
+	routes := s.routes()
+	document, err := json.MarshalIndent(openAPI(routes), "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	routes = append(routes, documentRoute(document))
+	mux := http.NewServeMux()
+	for _, rt := range routes {
+		if !rt.Rule.valid() || rt.Handle == nil {
+			return nil, convoke.Errorf(convoke.CodeInternal, "route %s %s has no rule or no handler", rt.Method, rt.Path)
+		}
+		mux.Handle(rt.Method+" "+rt.Path, s.edge.Handle(s.guard(rt), rt.Quiet))
+	}
+	return s.edge.Wrap(mux), nil
+}
+
+func (c *Config) check() error {
+	for name, missing := range map[string]bool{
+		"Functions": c.Functions == nil, "Tester": c.Tester == nil, "Log": c.Log == nil, "Logs": c.Logs == nil,
+		"Metrics": c.Metrics == nil, "Invocations": c.Invocations == nil, "Auth": c.Auth == nil, "Logger": c.Logger == nil,
+		"Gateway": c.Gateway.Invoke == nil || c.Gateway.Event == nil || c.Gateway.Implemented == nil,
+		"Probes":  c.Probes.Live == nil || c.Probes.Ready == nil || c.Probes.Metrics == nil,
+	} {
+		if missing {
+			return convoke.Errorf(convoke.CodeInternal, "httpapi.New: %s is not wired", name)
+		}
+	}
+	return nil
+}
+
+// plain adapts a handler that writes its own errors.
+func plain(h http.Handler) Handler {
+	return func(w http.ResponseWriter, r *http.Request, _ *convoke.Principal) error {
+		h.ServeHTTP(w, r)
+		return nil
+	}
+}
+
+// plainFor adapts a handler that has no use for the caller.
+func plainFor(h httpx.Handler) Handler {
+	return func(w http.ResponseWriter, r *http.Request, _ *convoke.Principal) error { return h(w, r) }
+}
+
+// flushTime bounds how long a query waits for what is on its way to the store.
+const flushTime = 500 * time.Millisecond
+
+// settle lets a query see what happened just before it, as far as the store
+// keeps up: with one that does not, the query answers with what is there.
+func settle(ctx context.Context, flush func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(ctx, flushTime)
+	defer cancel()
+	_ = flush(ctx)
+}

@@ -1,0 +1,140 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"convoke"
+	"convoke/api"
+	"convoke/internal/httpx"
+	"convoke/internal/runlog"
+)
+
+const (
+	logLimit    = 1000 // entries of one answer
+	exportLimit = 500  // rows of an export (spec/platform.md 3)
+	streamStart = 20   // entries that a stream begins with
+	textLength  = 200  // characters to search for
+)
+
+// logFilter reads what all log queries share. functionID may be "".
+func logFilter(q *query, functionID string) convoke.LogFilter {
+	return convoke.LogFilter{
+		FunctionID: functionID,
+		Levels:     oneOf(q, "level", convoke.LogLevels),
+		From:       q.time("from", time.Time{}),
+		To:         q.time("to", time.Time{}),
+		Text:       q.text("text", textLength),
+		RequestID:  q.text("requestId", textLength),
+		AfterSeq:   q.number("after", 0, 1<<62, 0),
+	}
+}
+
+// logFunction is the function of the path, which must exist; "" on a path of
+// the whole account.
+func (s *server) logFunction(r *http.Request, by *convoke.Principal) (string, error) {
+	id := r.PathValue("uuid")
+	if id == "" {
+		return "", nil
+	}
+	_, err := s.Functions.Get(r.Context(), by.AccountID, id)
+	return id, err
+}
+
+func (s *server) queryLogs(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
+	id, err := s.logFunction(r, by)
+	if err != nil {
+		return err
+	}
+	q := queryOf(r)
+	filter := logFilter(q, id)
+	filter.Limit = int(q.number("limit", 1, logLimit, 100))
+	order := oneOf(q, "order", []string{"desc", "asc"})
+	filter.Ascending = len(order) > 0 && order[0] == "asc"
+	if q.err != nil {
+		return q.err
+	}
+	settle(r.Context(), s.Log.Flush)
+	entries, err := s.Logs.QueryLogs(r.Context(), by.AccountID, filter)
+	if err != nil {
+		return err
+	}
+	out := make([]api.LogEntry, len(entries))
+	for i, e := range entries {
+		out[i] = api.NewLogEntry(e)
+	}
+	return httpx.WriteJSON(w, http.StatusOK, out)
+}
+
+func (s *server) exportLogs(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
+	id, err := s.logFunction(r, by)
+	if err != nil {
+		return err
+	}
+	q := queryOf(r)
+	filter := convoke.LogFilter{
+		FunctionID: id,
+		Levels:     oneOf(q, "filterLevels", convoke.LogLevels),
+		From:       q.time("startTimestamp", time.Time{}),
+		To:         q.time("endTimestamp", time.Time{}),
+		Limit:      exportLimit,
+		Ascending:  true,
+	}
+	if q.err != nil {
+		return q.err
+	}
+	settle(r.Context(), s.Log.Flush)
+	entries, err := s.Logs.QueryLogs(r.Context(), by.AccountID, filter)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="logs.csv"`)
+	w.WriteHeader(http.StatusOK)
+	_ = runlog.WriteCSV(w, entries) // fails only when the client left
+	return nil
+}
+
+// streamLogs begins with the newest entries, or after the one that the client
+// saw last, and goes on as entries come.
+func (s *server) streamLogs(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
+	id, err := s.logFunction(r, by)
+	if err != nil {
+		return err
+	}
+	q := queryOf(r)
+	filter := logFilter(q, id)
+	start := int(q.number("limit", 0, logLimit, streamStart))
+	if last := r.Header.Get("Last-Event-ID"); last != "" {
+		if filter.AfterSeq, err = strconv.ParseInt(last, 10, 64); err != nil || filter.AfterSeq < 0 {
+			return convoke.Errorf(convoke.CodeInvalid, "Last-Event-ID is the id of a log entry, not %.40q", last)
+		}
+	}
+	if q.err != nil {
+		return q.err
+	}
+	watch := s.Log.Follow
+	switch {
+	case filter.AfterSeq > 0: // resumed: nothing may be missing
+	case start > 0:
+		filter.Limit = start
+	default:
+		watch = s.Log.Tail
+	}
+	return s.edge.ServeEvents(w, r, func(ctx context.Context, emit func(httpx.Event) error) error {
+		return watch(ctx, by.AccountID, filter, func(e convoke.LogEntry) error {
+			data, err := json.Marshal(api.NewLogEntry(e))
+			if err != nil {
+				return err
+			}
+			ev := httpx.Event{Name: "log", Data: data}
+			if e.Seq > 0 {
+				ev.ID = strconv.FormatInt(e.Seq, 10)
+			}
+			return emit(ev)
+		})
+	})
+}

@@ -1,0 +1,48 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"convoke"
+	"convoke/internal/auth"
+	"convoke/internal/httpx"
+)
+
+// Rule says who may call a route. Its zero value is invalid: a route that
+// forgets its rule does not start.
+type Rule struct {
+	public bool
+	perm   convoke.Permission
+}
+
+// Public lets everybody in, without a token.
+var Public = Rule{public: true}
+
+// Permission lets in who holds p in the {account} of the path; on a path
+// without one, in the account that the first start created, which is the
+// operator's own.
+func Permission(p convoke.Permission) Rule { return Rule{perm: p} }
+
+func (rl Rule) valid() bool { return rl.public != (rl.perm != "") }
+
+// guard puts the route's rule before its handler.
+func (s *server) guard(rt Route) httpx.Handler {
+	if rt.Rule.public {
+		return func(w http.ResponseWriter, r *http.Request) error { return rt.Handle(w, r, nil) }
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		p, err := s.Auth.Authenticate(r)
+		if err != nil {
+			return err
+		}
+		httpx.SetPrincipal(w, p)
+		account := r.PathValue("account")
+		if account == "" {
+			account = convoke.DefaultAccountID
+		}
+		if err := auth.Check(p, account, rt.Rule.perm); err != nil {
+			return err
+		}
+		return rt.Handle(w, r, p)
+	}
+}

@@ -1,0 +1,188 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"convoke"
+	"convoke/internal/auth"
+	"convoke/internal/build"
+	"convoke/internal/function"
+	"convoke/internal/httpx"
+	"convoke/internal/metric"
+	"convoke/internal/runlog"
+	"convoke/internal/sqlstore"
+)
+
+const (
+	home  = "10000001" // the account that tests work in
+	other = "20000002"
+)
+
+// world is a server on a real store. Only what would start a worker is
+// replaced: the compiler and the runtime.
+type world struct {
+	config Config
+	store  *sqlstore.Store
+	log    *runlog.Log
+	meter  *metric.Recorder
+	url    string
+	tokens map[string]string // by role, and "other" of the other account
+}
+
+func setup(t *testing.T) *world {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	store, err := sqlstore.Open(ctx, sqlstore.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{
+		store: store, tokens: map[string]string{},
+		log:   runlog.New(runlog.Config{Store: store, BatchDelay: time.Millisecond}),
+		meter: metric.New(metric.Config{Store: store}),
+	}
+	silent := slog.New(slog.DiscardHandler)
+	people, err := auth.New(auth.Config{Tokens: store, Logger: silent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	functions := function.New(function.Config{
+		Store: store, Compile: compile, Runner: runner{}, Limits: convoke.DefaultLimits(), Logger: silent,
+	})
+	drain := make(chan struct{})
+	w.config = Config{
+		Functions: functions, Tester: tester{functions}, Log: w.log, Logs: store, Metrics: w.meter, Invocations: store, Auth: people,
+		Gateway:       Gateway{Invoke: answer(`"invoked"`), Event: answer(`[]`), Implemented: answer(`{"implemented":false}`)},
+		Probes:        Probes{Live: http.HandlerFunc(alive), Ready: http.HandlerFunc(alive), Metrics: http.HandlerFunc(alive)},
+		RuntimeBuilds: map[string]string{"node26": "26.2.0"},
+		Limits:        convoke.DefaultLimits(), Logger: silent, Drain: drain,
+	}
+	h, err := New(w.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(h)
+	w.url = srv.URL
+
+	var ended []chan error
+	for _, run := range []func(context.Context) error{functions.Run, w.log.Run, w.meter.Run, people.Run} {
+		c := make(chan error, 1)
+		ended = append(ended, c)
+		go func() { c <- run(ctx) }()
+	}
+	t.Cleanup(func() {
+		close(drain)
+		srv.Close()
+		cancel()
+		for _, c := range ended {
+			if err := <-c; err != nil {
+				t.Error(err)
+			}
+		}
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, id := range []string{home, other} {
+		if err := store.CreateAccount(ctx, &convoke.Account{ID: id, Name: id, CreatedAt: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	issue := func(name, account string, role convoke.Role) {
+		text, _, err := people.Issue(ctx, account, name, []convoke.Role{role}, 0, "setup")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.tokens[name] = text.Reveal()
+	}
+	issue("admin", home, convoke.RoleAdmin)
+	issue("developer", home, convoke.RoleDeveloper)
+	issue("invoker", home, convoke.RoleInvoker)
+	issue("other", other, convoke.RoleAdmin)
+	return w
+}
+
+// compile takes any code but one that says it is broken.
+func compile(_ context.Context, s build.Source) (*build.Output, error) {
+	if strings.Contains(s.Code, "BROKEN") {
+		return nil, &convoke.Error{Code: convoke.CodeBuildFailed, Message: "the code has 1 problem",
+			Problems: []convoke.Problem{{File: "index.js", Line: 3, Column: 7, Text: "unexpected }"}}}
+	}
+	return &build.Output{ID: s.Code, Format: "esm", Contract: convoke.ContractV2, Code: []byte(s.Code),
+		Warnings: []convoke.Problem{{File: "index.js", Line: 1, Column: 1, Text: "dubious"}}}, nil
+}
+
+type runner struct{}
+
+func (runner) Probe(context.Context, *convoke.Function, *convoke.Version, *convoke.Bundle) (function.Probed, error) {
+	return function.Probed{CodeCache: []byte("x"), Runtime: "node26"}, nil
+}
+
+func (runner) Switch(context.Context, string, string) error { return nil }
+
+// tester answers with the payload, or fails when the code says so.
+type tester struct{ functions *function.Service }
+
+func (x tester) Test(ctx context.Context, by *convoke.Principal, accountID, functionID string, body []byte, requestID string) (json.RawMessage, []convoke.LogEntry, error) {
+	_, v, err := x.functions.Version(ctx, accountID, functionID, function.Latest)
+	if err != nil {
+		return nil, nil, err
+	}
+	logs := []convoke.LogEntry{{Level: convoke.LevelDebug, Message: "by " + by.String() + " as " + requestID, Time: time.UnixMilli(1700000000123)}}
+	if strings.Contains(v.Code, "throw") {
+		return nil, nil, &convoke.Error{Code: convoke.CodeThrew, Message: "it threw", Logs: logs}
+	}
+	return body, logs, nil
+}
+
+func answer(body string) httpx.Handler {
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		return httpx.WriteJSON(w, http.StatusOK, json.RawMessage(body))
+	}
+}
+
+func alive(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") }
+
+// do makes a request as the named one; "" is nobody and "wrong" has a token
+// that does not exist.
+func (w *world) do(t *testing.T, as, method, path, body string, header http.Header) (int, http.Header, string) {
+	t.Helper()
+	if !strings.HasPrefix(path, "/api/") && !slices.Contains([]string{"/livez", "/readyz", "/metrics", "/openapi.json"}, path) {
+		path = "/api/account/" + home + path
+	}
+	r, err := http.NewRequestWithContext(t.Context(), method, w.url+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = header.Clone()
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	r.Header.Set("Content-Type", "application/json")
+	switch as {
+	case "":
+	case "wrong":
+		r.Header.Set("Authorization", "Bearer cvk_"+strings.Repeat("w", 43))
+	default:
+		r.Header.Set("Authorization", "Bearer "+w.tokens[as])
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, res.Header, string(b)
+}

@@ -1,0 +1,108 @@
+// Package httpx is what every HTTP edge of the server shares: handlers that
+// return errors, the one place that turns an error into status, body and log
+// line, request ids, JSON in and out, and event streams. It knows the wire
+// contract and nothing of what the server does.
+package httpx
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"convoke"
+	"convoke/api"
+)
+
+// Handler is an HTTP handler that returns its failure instead of writing it.
+// Once it has begun to write a body it must return nil.
+type Handler func(w http.ResponseWriter, r *http.Request) error
+
+// Config wires an Edge.
+type Config struct {
+	Logger *slog.Logger // required
+	// V1 reports whether the caller of r wants errors in the V1 dialect; nil
+	// is never.
+	V1 func(r *http.Request) bool
+	// Drain is closed when the server begins to stop: streams end then. nil
+	// never does.
+	Drain <-chan struct{}
+	// Heartbeat is the pause after which a stream sends a comment, so that
+	// proxies keep it open; 0 is 15 s.
+	Heartbeat time.Duration
+}
+
+// Edge turns Handlers into http.Handlers. Wrap goes around the whole mux,
+// Handle or Plain around each of its handlers.
+type Edge struct {
+	log       *slog.Logger
+	v1        func(r *http.Request) bool
+	drain     <-chan struct{}
+	heartbeat time.Duration
+}
+
+// New makes an Edge. It panics without a logger: that is a wiring mistake.
+func New(c Config) *Edge {
+	if c.Logger == nil {
+		panic("httpx.New: no logger")
+	}
+	e := &Edge{log: c.Logger, v1: c.V1, drain: c.Drain, heartbeat: c.Heartbeat}
+	if e.v1 == nil {
+		e.v1 = func(*http.Request) bool { return false }
+	}
+	if e.heartbeat == 0 {
+		e.heartbeat = 15 * time.Second
+	}
+	return e
+}
+
+// Handle adapts h: a returned error becomes status, body and the error part of
+// the request's log line. Successful requests of a quiet handler are logged at
+// Debug: an invocation has its own record.
+func (e *Edge) Handle(h Handler, quiet bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := exchangeOf(w)
+		x.routed, x.quiet = true, quiet
+		if err := h(w, r); err != nil {
+			e.fail(x, r, err)
+		}
+	})
+}
+
+// Plain lets a handler that writes its own errors stand beside the others.
+func (e *Edge) Plain(h http.Handler, quiet bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := exchangeOf(w)
+		x.routed, x.quiet = true, quiet
+		h.ServeHTTP(w, r)
+	})
+}
+
+// SetPrincipal names who makes the request in its log line.
+func SetPrincipal(w http.ResponseWriter, p *convoke.Principal) { exchangeOf(w).principal = p }
+
+// RequestID is the id of the request: the caller's X-Request-ID where it is
+// usable, a new one otherwise. It is "" outside of Wrap.
+func RequestID(r *http.Request) string {
+	if v := r.Header[requestIDHeader]; len(v) == 1 {
+		return v[0]
+	}
+	return ""
+}
+
+// notFound is the answer to a path that no route has; allowed is the Allow
+// header when only the method is wrong.
+func notFound(r *http.Request, allowed string) *convoke.Error {
+	if allowed != "" {
+		return convoke.Errorf(convoke.CodeMethodNotKnown, "%s is not possible here; use %s", r.Method, allowed)
+	}
+	return convoke.Errorf(convoke.CodeRouteNotFound, "there is no %.200s here; /openapi.json lists every path", r.URL.Path)
+}
+
+// body is err in the dialect that the caller of r speaks.
+func (e *Edge) body(r *http.Request, err *convoke.Error, errorID string) any {
+	b := api.NewError(err, errorID)
+	if e.v1(r) {
+		return b.V1()
+	}
+	return b
+}

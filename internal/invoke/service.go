@@ -1,0 +1,171 @@
+// Package invoke runs one invocation: it finds what is live, leases an
+// instance, sends the event, and records how it went.
+package invoke
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"convoke"
+	"convoke/internal/pool"
+	"convoke/internal/worker"
+)
+
+// Store is what the invocation path reads.
+type Store interface {
+	FindLive(ctx context.Context, accountID, functionID string) (*convoke.Live, error)
+	ListLiveByEvent(ctx context.Context, accountID, eventID string) ([]*convoke.Live, error)
+	ListLiveWithMinInstances(ctx context.Context) ([]*convoke.Live, error)
+	FindBundle(ctx context.Context, accountID, id string) (*convoke.Bundle, error)
+}
+
+// Recorder takes the record of each invocation. It must not block.
+type Recorder interface {
+	Record(inv *convoke.Invocation)
+}
+
+// Config of a Service. All members but Logger are needed.
+type Config struct {
+	Store    Store
+	Pool     *pool.Pool[*worker.Worker]
+	Fleet    *worker.Fleet
+	Recorder Recorder
+	Limits   convoke.Limits
+	// Domain is where functions find the discovery service, host or host:port.
+	Domain string
+	Logger *slog.Logger
+}
+
+// Service runs invocations. It is safe for concurrent use.
+type Service struct {
+	store    Store
+	pool     *pool.Pool[*worker.Worker]
+	fleet    *worker.Fleet
+	recorder Recorder
+	limits   convoke.Limits
+	domain   string
+	log      *slog.Logger
+	live     liveCache
+	tests    chan struct{} // a slot per test run at a time
+}
+
+// maxTests is how many test runs of unsaved or undeployed code run at a time:
+// each is a process of its own outside of the pool's accounting.
+const maxTests = 8
+
+// New returns a Service; it panics when a needed member is missing.
+func New(c Config) *Service {
+	if c.Store == nil || c.Pool == nil || c.Fleet == nil || c.Recorder == nil {
+		panic("invoke: Store, Pool, Fleet and Recorder are needed")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Service{store: c.Store, pool: c.Pool, fleet: c.Fleet, recorder: c.Recorder, limits: c.Limits,
+		domain: c.Domain, log: c.Logger, tests: make(chan struct{}, maxTests)}
+	s.live.init()
+	return s
+}
+
+// Request is one invocation. Input is the JSON object {timestamp, headers,
+// payload}, already checked by ParseInput.
+type Request struct {
+	AccountID  string
+	FunctionID string
+	EventID    string // "" when called by uuid
+	Caller     string
+	RequestID  string
+	Input      []byte
+}
+
+// Response is a finished invocation: what it answered and how it went. Record
+// is filled in on failure too, once the function was found.
+type Response struct {
+	JSON   []byte
+	Record convoke.Invocation
+}
+
+// attempts bounds how often an invocation is offered to another instance when
+// one went away before it had seen anything of it.
+const attempts = 4
+
+// Invoke runs the function and waits for its answer. Errors:
+// CodeFunctionNotFound when it is not deployed; CodeThrottled when no
+// instance is free in time; CodeUnavailable when the server stops or the
+// instance was lost; CodeDeployFailed when an instance could not load; and
+// those of worker.Invoke for the function's own doing.
+//
+// When ctx ends while the invocation waits for an instance it is given up;
+// once the function has it, it runs to its end.
+func (s *Service) Invoke(ctx context.Context, r Request) (Response, error) {
+	out := Response{Record: convoke.Invocation{
+		RequestID: r.RequestID, AccountID: r.AccountID, FunctionID: r.FunctionID,
+		EventID: r.EventID, Caller: r.Caller, StartedAt: time.Now(), PayloadBytes: len(r.Input),
+	}}
+	found := false
+	err := func() error {
+		for try := 1; ; try++ {
+			live, err := s.find(ctx, r.AccountID, r.FunctionID)
+			if err != nil {
+				return err
+			}
+			found = true
+			err = s.attempt(ctx, live, r, &out)
+			again := errors.Is(err, worker.ErrNotStarted) || errors.Is(err, pool.ErrRetired)
+			if !again {
+				return err
+			}
+			if errors.Is(err, pool.ErrRetired) {
+				s.live.drop(live)
+			}
+			if try == attempts {
+				return &convoke.Error{Code: convoke.CodeUnavailable, RetryAfter: time.Second, Cause: err,
+					Message: "Every instance of the function went away before it had seen the event; try again"}
+			}
+		}
+	}()
+	if found {
+		out.Record.Code = convoke.ErrorCode(err)
+		out.Record.Outcome = convoke.OutcomeOf(out.Record.Code)
+		s.recorder.Record(&out.Record)
+	}
+	return out, err
+}
+
+// attempt offers the invocation to one instance.
+func (s *Service) attempt(ctx context.Context, live *resolved, r Request, out *Response) error {
+	rec := &out.Record
+	rec.Version = live.version
+	lease, err := s.pool.Acquire(ctx, live.target)
+	if err != nil {
+		return err
+	}
+	rec.Wait += lease.Wait
+	rec.Cold = rec.Cold || lease.Cold
+	rec.ColdStart += lease.ColdStart
+
+	res, err := lease.Worker.Invoke(worker.Call{RequestID: r.RequestID, Input: r.Input, Timeout: live.timeout})
+	if res.Spent || errors.Is(err, worker.ErrNotStarted) {
+		lease.Discard()
+	} else {
+		lease.Release(res.Run)
+	}
+	rec.Run, rec.CPU, rec.PeakMemory, rec.ResultBytes = res.Run, res.CPU, res.PeakMemory, len(res.JSON)
+	out.JSON = res.JSON
+	return err
+}
+
+// Warm asks the pool to keep the instances that functions ask for with
+// minInstances. It is called once at start.
+func (s *Service) Warm(ctx context.Context) error {
+	all, err := s.store.ListLiveWithMinInstances(ctx)
+	if err != nil {
+		return err
+	}
+	for _, l := range all {
+		s.pool.Keep(s.resolve(l).target)
+	}
+	return nil
+}

@@ -1,0 +1,53 @@
+package runlog
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// firstExpiry keeps a large removal out of the start of the server.
+	firstExpiry = time.Minute
+	expiryEvery = time.Hour
+	// expiryStep is small because removing holds the store's one writer, which
+	// new entries need too; between two steps it is theirs.
+	expiryStep  = 1000
+	expiryPause = 50 * time.Millisecond
+)
+
+// expire removes what is older than the retention, every hour until ctx ends.
+func (l *Log) expire(ctx context.Context) {
+	for wait := firstExpiry; pause(ctx, wait); wait = expiryEvery {
+		removed, err := l.expireOnce(ctx, time.Now().Add(-l.cfg.Retention))
+		if err != nil && ctx.Err() == nil {
+			l.logger.Warn("old log entries could not be removed; it is tried again", "err", err, "in", expiryEvery)
+		}
+		if removed > 0 {
+			l.logger.Debug("removed old log entries, invocations and counters", "count", removed)
+		}
+	}
+}
+
+func (l *Log) expireOnce(ctx context.Context, before time.Time) (removed int, err error) {
+	for {
+		n, err := l.cfg.Store.DeleteLogsBefore(ctx, before, expiryStep)
+		removed += n
+		// The limit holds for each of the three kinds: below one step, none
+		// of them has more.
+		if err != nil || n < expiryStep || !pause(ctx, expiryPause) {
+			return removed, err
+		}
+	}
+}
+
+// pause waits and reports whether ctx still holds.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,98 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"convoke"
+)
+
+const (
+	invocationColumns = `request_id, account_id, function_id, version, event_id, caller, started_at, wait, cold, cold_start,
+		run, cpu, peak_memory, payload_bytes, result_bytes, outcome, code`
+	invocationColumnCount = 17
+	insertInvocations     = `INSERT INTO invocations (` + invocationColumns + `)`
+
+	counterColumns     = `account_id, function_id, minute, succeeded, coding, platform, timeout, unknown, cold, run, cpu`
+	counterColumnCount = 11
+	insertCounters     = `INSERT INTO counters (` + counterColumns + `)`
+	addToCounters      = `ON CONFLICT (account_id, function_id, minute) DO UPDATE SET
+		succeeded = counters.succeeded + excluded.succeeded, coding = counters.coding + excluded.coding,
+		platform = counters.platform + excluded.platform, timeout = counters.timeout + excluded.timeout,
+		unknown = counters.unknown + excluded.unknown, cold = counters.cold + excluded.cold,
+		run = counters.run + excluded.run, cpu = counters.cpu + excluded.cpu`
+
+	defaultInvocationLimit = 100
+)
+
+func scanInvocation(r row) (convoke.Invocation, error) {
+	var i convoke.Invocation
+	return i, r.Scan(&i.RequestID, &i.AccountID, &i.FunctionID, &i.Version, &i.EventID, &i.Caller, timeColumn{&i.StartedAt},
+		&i.Wait, &i.Cold, &i.ColdStart, &i.Run, &i.CPU, &i.PeakMemory, &i.PayloadBytes, &i.ResultBytes, &i.Outcome, &i.Code)
+}
+
+func scanCounter(r row) (convoke.Counter, error) {
+	var c convoke.Counter
+	return c, r.Scan(&c.AccountID, &c.FunctionID, timeColumn{&c.Minute},
+		&c.Succeeded, &c.Coding, &c.Platform, &c.Timeout, &c.Unknown, &c.Cold, &c.Run, &c.CPU)
+}
+
+// AppendInvocations stores records and adds counters to what is there for the
+// same function and minute, all in one transaction.
+func (s *Store) AppendInvocations(ctx context.Context, records []convoke.Invocation, counters []convoke.Counter) error {
+	if len(records) == 0 && len(counters) == 0 {
+		return nil
+	}
+	return s.runlog.writeTx(ctx, func(tx *sql.Tx) error {
+		err := s.insertRuns.insert(ctx, s.runlog, tx, len(records), func(args []any, i int) []any {
+			r := &records[i]
+			return append(args, r.RequestID, r.AccountID, r.FunctionID, r.Version, r.EventID, r.Caller, nanos(r.StartedAt),
+				int64(r.Wait), r.Cold, int64(r.ColdStart), int64(r.Run), int64(r.CPU),
+				r.PeakMemory, r.PayloadBytes, r.ResultBytes, string(r.Outcome), string(r.Code))
+		})
+		if err != nil {
+			return err
+		}
+		return s.addCounters.insert(ctx, s.runlog, tx, len(counters), func(args []any, i int) []any {
+			c := &counters[i]
+			return append(args, c.AccountID, c.FunctionID, nanos(c.Minute.UTC().Truncate(time.Minute)),
+				c.Succeeded, c.Coding, c.Platform, c.Timeout, c.Unknown, c.Cold, int64(c.Run), int64(c.CPU))
+		})
+	})
+}
+
+// QueryInvocations returns invocations of one function, or of the whole
+// account when f names none, newest first.
+func (s *Store) QueryInvocations(ctx context.Context, accountID string, f convoke.InvocationFilter) ([]convoke.Invocation, error) {
+	where := &filter{}
+	where.add(`account_id = ?`, accountID)
+	if f.RequestID != "" {
+		where.add(`request_id = ?`, f.RequestID)
+	}
+	byFunctionOrRequest(where, f.FunctionID, f.RequestID)
+	oneOf(where, `outcome`, f.Outcomes)
+	if !f.From.IsZero() {
+		where.add(`started_at >= ?`, nanos(f.From))
+	}
+	if !f.To.IsZero() {
+		where.add(`started_at < ?`, nanos(f.To))
+	}
+	return list(ctx, s.runlog.search, scanInvocation,
+		`SELECT `+invocationColumns+` FROM invocations WHERE `+where.String()+` ORDER BY started_at DESC, seq DESC LIMIT ?`,
+		append(where.args, positive(f.Limit, defaultInvocationLimit))...)
+}
+
+// QueryCounters returns the counters of a function, or of all functions of
+// the account with functionID "", from <= minute < to, in order of time.
+func (s *Store) QueryCounters(ctx context.Context, accountID, functionID string, from, to time.Time) ([]convoke.Counter, error) {
+	where := &filter{}
+	where.add(`minute >= ? AND minute < ?`, nanos(from), nanos(to))
+	if functionID != "" {
+		where.add(`account_id = ? AND function_id = ?`, accountID, functionID)
+	} else { // an expression, so that the time narrows first and not the account
+		where.add(`account_id || '' = ?`, accountID)
+	}
+	return list(ctx, s.runlog.search, scanCounter,
+		`SELECT `+counterColumns+` FROM counters WHERE `+where.String()+` ORDER BY minute, function_id`, where.args...)
+}

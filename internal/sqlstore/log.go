@@ -1,0 +1,144 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"convoke"
+)
+
+const (
+	logColumns     = `seq, account_id, function_id, version, request_id, time, level, source, message, extras`
+	logColumnCount = 10
+	insertLogs     = `INSERT INTO logs (` + logColumns + `)`
+
+	defaultLogLimit = 500
+)
+
+func scanLog(r row) (convoke.LogEntry, error) {
+	var e convoke.LogEntry
+	var extras string
+	err := r.Scan(&e.Seq, &e.AccountID, &e.FunctionID, &e.Version, &e.RequestID, timeColumn{&e.Time},
+		&e.Level, &e.Source, &e.Message, &extras)
+	e.Extras = []byte(extras)
+	return e, err
+}
+
+// AppendLogs stores entries in one transaction and sets their Seq.
+func (s *Store) AppendLogs(ctx context.Context, entries []convoke.LogEntry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	var last int64
+	err := s.runlog.writeTx(ctx, func(tx *sql.Tx) (err error) {
+		last, err = find(ctx, conn{s.runlog.dialect, tx}, scanSeq, never,
+			`UPDATE log_sequence SET last = last + ? WHERE id = 1 RETURNING last`, len(entries))
+		if err != nil {
+			return err
+		}
+		first := last - int64(len(entries)) + 1
+		return s.insertLogs.insert(ctx, s.runlog, tx, len(entries), func(args []any, i int) []any {
+			e := &entries[i]
+			extras := "[]"
+			if len(e.Extras) > 0 {
+				extras = string(e.Extras)
+			}
+			return append(args, first+int64(i), e.AccountID, e.FunctionID, e.Version, e.RequestID, nanos(e.Time),
+				string(e.Level), string(e.Source), e.Message, extras)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for i := range entries {
+		entries[i].Seq = last - int64(len(entries)-1-i)
+	}
+	return nil
+}
+
+func scanSeq(r row) (int64, error) {
+	var n int64
+	return n, r.Scan(&n)
+}
+
+// QueryLogs returns entries in order of Seq, the newest first unless
+// f.Ascending says otherwise.
+func (s *Store) QueryLogs(ctx context.Context, accountID string, f convoke.LogFilter) ([]convoke.LogEntry, error) {
+	where := &filter{}
+	where.add(`account_id = ?`, accountID)
+	if f.RequestID != "" {
+		where.add(`request_id = ? AND request_id <> ''`, f.RequestID)
+	}
+	byFunctionOrRequest(where, f.FunctionID, f.RequestID)
+	oneOf(where, `level`, f.Levels)
+	// "+ 0": few rows have the request or function; without those the newest
+	// rows are wanted. Both ways the index on time would only mislead.
+	if !f.From.IsZero() {
+		where.add(`time + 0 >= ?`, nanos(f.From))
+	}
+	if !f.To.IsZero() {
+		where.add(`time + 0 < ?`, nanos(f.To))
+	}
+	if f.AfterSeq > 0 {
+		where.add(`seq > ?`, f.AfterSeq)
+	}
+	if f.Text != "" {
+		text := strings.ToLower(f.Text)
+		contains := s.runlog.dialect.containsFold
+		where.add(`(`+contains(`message`)+` OR `+contains(`extras`)+`)`, text, text)
+	}
+	order := ` ORDER BY seq DESC LIMIT ?`
+	if f.Ascending {
+		order = ` ORDER BY seq LIMIT ?`
+	}
+	return list(ctx, s.runlog.search, scanLog, `SELECT `+logColumns+` FROM logs WHERE `+where.String()+order,
+		append(where.args, positive(f.Limit, defaultLogLimit))...)
+}
+
+// byFunctionOrRequest narrows to a function. With a request given too, its
+// index must be the one in use, as a function may have millions of rows: an
+// expression keeps the planner from the function's.
+func byFunctionOrRequest(where *filter, functionID, requestID string) {
+	switch {
+	case functionID == "":
+	case requestID == "":
+		where.add(`function_id = ?`, functionID)
+	default:
+		where.add(`function_id || '' = ?`, functionID)
+	}
+}
+
+func positive(n, otherwise int) int {
+	if n > 0 {
+		return n
+	}
+	return otherwise
+}
+
+// DeleteLogsBefore removes entries, invocations and counters older than t, at
+// most limit of each a call, and says how many went.
+func (s *Store) DeleteLogsBefore(ctx context.Context, t time.Time, limit int) (int, error) {
+	limit = max(limit, 0) // less than 0 would be no limit
+	var removed int64
+	err := s.runlog.write(ctx, func(c conn) error {
+		for _, statement := range []string{
+			`DELETE FROM logs WHERE seq IN (SELECT seq FROM logs WHERE time < ? ORDER BY time LIMIT ?)`,
+			`DELETE FROM invocations WHERE seq IN (SELECT seq FROM invocations WHERE started_at < ? ORDER BY started_at LIMIT ?)`,
+			`DELETE FROM counters WHERE (account_id, function_id, minute) IN (
+				SELECT account_id, function_id, minute FROM counters WHERE minute < ? ORDER BY minute LIMIT ?)`,
+		} {
+			n, err := c.exec(ctx, statement, nanos(t), limit)
+			if err != nil {
+				return err
+			}
+			removed += n
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return int(removed), nil
+}
