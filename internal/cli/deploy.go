@@ -84,7 +84,7 @@ func (a *app) runDeploy(ctx context.Context, path string, f deployFlags) error {
 	if err != nil {
 		return err
 	}
-	name, err := nameOf(p, f, path)
+	name, err := nameOf(p, f)
 	if err != nil {
 		return err
 	}
@@ -120,12 +120,12 @@ func (a *app) runDeploy(ctx context.Context, path string, f deployFlags) error {
 	return a.printDeployed(fn)
 }
 
-func nameOf(p *project, f deployFlags, path string) (string, error) {
+func nameOf(p *project, f deployFlags) (string, error) {
 	name := cmp.Or(f.name, p.config.Name)
-	if name == "" && p.dir == path { // a folder
-		name = filepath.Base(path)
+	if base := filepath.Base(p.dir); name == "" && p.folder && strings.Trim(base, `./\`) != "" {
+		name = base
 	}
-	if name == "" || strings.Trim(name, "./\\") == "" {
+	if name == "" {
 		return "", usagef("the function has no name; give one with --name")
 	}
 	return name, convoke.ValidateName(name, convoke.DefaultLimits().NameLength)

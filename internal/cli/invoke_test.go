@@ -120,7 +120,7 @@ func TestInvokeFails(t *testing.T) {
 			{ID: 1, Level: "Info", Message: "first"}, {ID: 2, Timestamp: api.Time{Time: at}, Level: "Warn", Message: "look \x1b[31mhere", Extras: json.RawMessage(`[{"a":1}]`)},
 		}
 		got := s.want(exit, nil, want, "invoke", "hello", "--logs")
-		if n := strings.Count(got.stderr, "here"); n != 1 || strings.Index(got.stderr, "first") > strings.Index(got.stderr, "here") {
+		if n := strings.Count(got.stderr, "31mhere"); n != 1 || strings.Index(got.stderr, "first") > strings.Index(got.stderr, "31mhere") {
 			t.Errorf("%s: log lines twice or out of order:\n%s", code, got.stderr)
 		}
 		s.want(exit, nil, []string{`"code":"` + string(code) + `"`, `"errorLogs":[{"level":"Warn"`}, "invoke", "hello", "--json")

@@ -22,6 +22,7 @@ import (
 // project is a function as it lies on disk.
 type project struct {
 	dir      string // as the user wrote it, for messages
+	folder   bool   // the user named the folder, not a file in it
 	entry    string // the main file's name in dir
 	code     string
 	language convoke.Language
@@ -105,23 +106,17 @@ var (
 
 // readProject reads a file, or a folder with index.js or index.ts.
 func (a *app) readProject(name string) (*project, error) {
-	p := &project{dir: filepath.Dir(name), entry: filepath.Base(name), files: map[string]string{}}
-	tree := a.OpenDir(p.dir)
-	info, err := fs.Stat(tree, p.entry)
-	if p.entry == "." || p.entry == ".." || p.entry == string(filepath.Separator) {
-		info, err = fs.Stat(a.OpenDir(name), ".")
+	p := &project{files: map[string]string{}}
+	var err error
+	// A folder opens at "."; a file does not.
+	if info, statErr := fs.Stat(a.OpenDir(name), "."); statErr == nil && info.IsDir() {
+		p.dir, p.folder = filepath.Clean(name), true
+		err = p.readFolder(a.OpenDir(name))
+	} else {
+		p.dir, p.entry = filepath.Split(filepath.Clean(name))
+		p.code, err = readEntry(a.OpenDir(filepath.Clean(p.dir)), p.entry, name)
 	}
 	if err != nil {
-		return nil, usagef("there is no file or folder %s", name)
-	}
-	if info.IsDir() {
-		p.dir = name
-		if err := p.readFolder(a.OpenDir(name)); err != nil {
-			return nil, err
-		}
-	} else if !moduleName.MatchString(p.entry) {
-		return nil, usagef("%s is no JavaScript or TypeScript file (.js .mjs .cjs .ts .mts .cts)", name)
-	} else if p.code, err = readText(tree, p.entry); err != nil {
 		return nil, err
 	}
 	if strings.TrimSpace(p.code) == "" {
@@ -132,6 +127,20 @@ func (a *app) readProject(name string) (*project, error) {
 		p.language = convoke.TypeScript
 	}
 	return p, nil
+}
+
+// readEntry reads the one file of a project that is no folder.
+func readEntry(tree fs.FS, entry, name string) (string, error) {
+	if !moduleName.MatchString(entry) {
+		if _, err := fs.Stat(tree, entry); err == nil {
+			return "", usagef("%s is no JavaScript or TypeScript file (.js .mjs .cjs .ts .mts .cts)", name)
+		}
+	}
+	text, err := readText(tree, entry)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", usagef("there is no file or folder %s", name)
+	}
+	return text, err
 }
 
 // readFolder reads config.json, the entry and all further modules.

@@ -113,6 +113,10 @@ func (s *Service) Invoke(ctx context.Context, r Request) (Response, error) {
 			}
 			found = true
 			err = s.attempt(ctx, live, r, &out)
+			if errors.Is(err, worker.ErrRecalled) {
+				try-- // no instance was lost; waiting is bounded by the pool
+				continue
+			}
 			again := errors.Is(err, worker.ErrNotStarted) || errors.Is(err, pool.ErrRetired)
 			if !again {
 				return err

@@ -167,9 +167,15 @@ func (p *Pool[W]) maxOf(g *group[W]) int {
 	return p.cfg.MaxInstances
 }
 
-// settle brings g in order after any change to it: free slots to waiters,
-// errors to those without hope, a place in the line for those who need a
-// start. Callers who may have freed a place call schedule afterwards.
+// update follows any change to g: it brings g in order and gives out the
+// places that the change may have freed.
+func (p *Pool[W]) update(g *group[W]) {
+	p.settle(g)
+	p.schedule()
+}
+
+// settle brings g in order: free slots to waiters, errors to those without
+// hope, a place in the line for those who need a start.
 func (p *Pool[W]) settle(g *group[W]) {
 	for g.waiters.n > 0 {
 		i := g.pick()

@@ -181,8 +181,7 @@ func (p *Pool[W]) raised(i *instance[W], b birth[W]) {
 		p.abort(i, b, ReasonFailed)
 		p.failed(g, b.err)
 	}
-	p.settle(g)
-	p.schedule()
+	p.update(g)
 }
 
 // serve makes i ready and lets it serve who waits.
@@ -191,8 +190,7 @@ func (p *Pool[W]) serve(i *instance[W]) {
 	i.state, i.readyAt, i.idleSince = ready, now, now
 	i.group.ready++
 	i.group.place(i)
-	p.settle(i.group)
-	p.schedule()
+	p.update(i.group)
 }
 
 // abort ends an instance whose start failed. It keeps its place until its
@@ -222,8 +220,7 @@ func (p *Pool[W]) watch(i *instance[W]) {
 	if unexpected {
 		p.failed(i.group, errDied)
 	}
-	p.settle(i.group)
-	p.schedule()
+	p.update(i.group)
 }
 
 // remove forgets an instance that has no process any more.
@@ -307,8 +304,7 @@ func (p *Pool[W]) giveBack(i *instance[W]) {
 		// Gone, or draining with other leases. A discarded instance left
 		// the ready ones, though, and its waiters may need another.
 	}
-	p.settle(g)
-	p.schedule()
+	p.update(g)
 }
 
 // isGone reports whether w's process has ended already.

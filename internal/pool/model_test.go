@@ -25,19 +25,25 @@ type plainT struct{ rapid.TB }
 func TestModel(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		rapid.Check(plainT{t}, func(r *rapid.T) {
-			m := newMachine(r)
-			defer m.end()
-			r.Repeat(map[string]func(*rapid.T){
-				"acquire": m.acquire, "release": m.release, "discard": m.discard, "cancel": m.cancel,
-				"kill": m.kill, "killBlank": m.killBlank, "pass": m.pass, "retire": m.retire, "keep": m.keep,
-				"adopt": m.adopt, "breakLoad": m.breakLoad, "breakStart": m.breakStart, "squeeze": m.squeeze,
-				"": m.check,
+		for range modelRounds {
+			rapid.Check(plainT{t}, func(r *rapid.T) {
+				m := newMachine(r)
+				defer m.end()
+				r.Repeat(map[string]func(*rapid.T){
+					"acquire": m.acquire, "release": m.release, "discard": m.discard, "cancel": m.cancel,
+					"kill": m.kill, "killBlank": m.killBlank, "pass": m.pass, "retire": m.retire, "keep": m.keep,
+					"adopt": m.adopt, "breakLoad": m.breakLoad, "breakStart": m.breakStart, "squeeze": m.squeeze,
+					"": m.check,
+				})
+				m.finish()
 			})
-			m.finish()
-		})
+		}
 	})
 }
+
+// modelRounds of rapid's usual hundred checks find what one does not; in
+// virtual time they take a second.
+const modelRounds = 10
 
 type machine struct {
 	r       *rapid.T

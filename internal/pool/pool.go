@@ -282,7 +282,7 @@ func (p *Pool[W]) Keep(t *Target[W]) {
 	}
 	g := p.group(t)
 	g.keep = true
-	p.settle(g)
+	p.update(g)
 }
 
 // Retire ends a key: its idle instances are closed, busy ones after their
@@ -299,8 +299,7 @@ func (p *Pool[W]) Retire(key string) {
 	g.retired, g.keep = true, false
 	p.fail(g, ErrRetired)
 	p.dismiss(g, ReasonRetired)
-	p.settle(g)
-	p.schedule()
+	p.update(g)
 }
 
 // StartBlank hands out a ready blank worker or starts one. The caller owns it

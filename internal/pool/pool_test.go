@@ -71,7 +71,7 @@ func TestLeastBusyThenLastUsed(t *testing.T) {
 	})
 }
 
-func TestReleaseTwiceReturnsOneSlot(t *testing.T) {
+func TestLeaseEndsOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, Config[*fake]{Blanks: 1})
@@ -83,6 +83,13 @@ func TestReleaseTwiceReturnsOneSlot(t *testing.T) {
 		b.check()
 		if s := b.Stats(); s.Leases != 1 || s.Busy != 1 {
 			t.Errorf("%d leases on %d busy instances, want 1 on 1", s.Leases, s.Busy)
+		}
+		one = b.acquire(f)
+		one.Discard()
+		one.Discard()
+		b.check()
+		if s := b.Stats(); s.Leases != 1 || isGone(two.Worker) {
+			t.Errorf("%d leases, worker gone %v; want the other lease untouched", s.Leases, isGone(two.Worker))
 		}
 		two.Release(1)
 	})
@@ -344,6 +351,9 @@ func TestKeepHoldsMinInstances(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		if s := b.Stats(); s.Idle != 2 {
 			t.Fatalf("%d idle instances, want 2 beyond the idle time", s.Idle)
+		}
+		if b.host.loads != 2 {
+			t.Fatalf("%d loads for 2 instances: they were ended and started again", b.host.loads)
 		}
 		l := b.acquire(f)
 		if l.Cold {

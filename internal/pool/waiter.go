@@ -52,8 +52,7 @@ func (p *Pool[W]) enqueue(ctx context.Context, t *Target[W]) (*waiter[W], error)
 	}
 	g.waiters.pushBack(&w.turn)
 	p.waiters++
-	p.settle(g)
-	p.schedule()
+	p.update(g)
 	return w, nil
 }
 
@@ -105,8 +104,7 @@ func (p *Pool[W]) losePatience(w *waiter[W]) {
 	}
 	w.eager = true
 	w.group.eager++
-	p.settle(w.group)
-	p.schedule()
+	p.update(w.group)
 }
 
 // giveUp ends the wait with err, or with CodeThrottled when that is nil. An
@@ -123,8 +121,7 @@ func (p *Pool[W]) giveUp(w *waiter[W], err error) (*Lease[W], error) {
 		p.cfg.Observer.refused(RefusalWait)
 	}
 	p.answer(w, nil, err)
-	p.settle(w.group)
-	p.schedule()
+	p.update(w.group)
 	return nil, err
 }
 

@@ -19,8 +19,8 @@ func missingAccount(id string) func() error {
 
 // CreateAccount adds an account; CodeConflict when the id is taken.
 func (s *Store) CreateAccount(ctx context.Context, a *convoke.Account) error {
-	err := s.main.write(ctx, func(c conn) error {
-		_, err := c.exec(ctx, `INSERT INTO accounts (`+accountColumns+`) VALUES (?, ?, ?)`, a.ID, a.Name, nanos(a.CreatedAt))
+	err := s.main.write(ctx, func(t tx) error {
+		_, err := t.exec(ctx, `INSERT INTO accounts (`+accountColumns+`) VALUES (?, ?, ?)`, a.ID, a.Name, nanos(a.CreatedAt))
 		return err
 	})
 	return onConflict(err, "account %s exists already", a.ID)
@@ -39,8 +39,8 @@ func (s *Store) ListAccounts(ctx context.Context) ([]*convoke.Account, error) {
 
 // lockAccount keeps the account's counts as they are until the transaction
 // ends; CodeNotFound when there is no such account.
-func lockAccount(ctx context.Context, c conn, id string) error {
-	_, err := find(ctx, c, scanAccount, missingAccount(id),
-		`SELECT `+accountColumns+` FROM accounts WHERE id = ?`+c.dialect.lockRow, id)
+func lockAccount(ctx context.Context, t tx, id string) error {
+	_, err := find(ctx, t.conn, scanAccount, missingAccount(id),
+		`SELECT `+accountColumns+` FROM accounts WHERE id = ?`+t.dialect.lockRow, id)
 	return err
 }

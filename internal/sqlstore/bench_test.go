@@ -25,7 +25,7 @@ func filled(b *testing.B) string {
 	addAccount(b, s)
 	code := strings.Repeat("export const lambda = async (input) => input;\n", 100)
 	// One transaction: a commit for each would measure the disk.
-	err := s.main.write(b.Context(), func(c conn) error {
+	err := s.main.write(b.Context(), func(t tx) error {
 		for n := range benchFunctions {
 			id := benchID(n)
 			f := &convoke.Function{ID: id, AccountID: "1", Name: fmt.Sprintf("function-%05d", n), EventID: fmt.Sprintf("event-%d", n%benchEvents),
@@ -36,16 +36,16 @@ func filled(b *testing.B) string {
 				v.Settings.MinInstances = 1
 			}
 			d := &convoke.Deployment{ID: "d-" + id, AccountID: "1", FunctionID: id, VersionNumber: 1, BundleID: "b-" + id, State: convoke.DeploymentSuccessful}
-			if err := insertFunction(b.Context(), c, f); err != nil {
+			if err := insertFunction(b.Context(), t, f); err != nil {
 				return err
 			}
-			if err := insertVersion(b.Context(), c, v); err != nil {
+			if err := insertVersion(b.Context(), t, v); err != nil {
 				return err
 			}
-			if err := insertDeployment(b.Context(), c, d); err != nil {
+			if err := insertDeployment(b.Context(), t, d); err != nil {
 				return err
 			}
-			_, err := c.exec(b.Context(), `INSERT INTO bundles (`+bundleColumns+`, idle_since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+			_, err := t.exec(b.Context(), `INSERT INTO bundles (`+bundleColumns+`, idle_since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
 				d.BundleID, "1", "esm", "v2", "26.1.0", 1, []byte(code), []byte(code), []byte(code))
 			if err != nil {
 				return err

@@ -28,14 +28,14 @@ func scanText(r row) (string, error) {
 // is taken over. CodeNotFound when there is no such account. A bundle that no
 // finished deployment names within an hour is removed.
 func (s *Store) PutBundle(ctx context.Context, b *convoke.Bundle) error {
-	return s.main.write(ctx, func(c conn) error {
-		known, err := c.exec(ctx, `UPDATE bundles SET idle_since = ? WHERE account_id = ? AND id = ? AND idle_since > 0`,
+	return s.main.write(ctx, func(t tx) error {
+		known, err := t.exec(ctx, `UPDATE bundles SET idle_since = ? WHERE account_id = ? AND id = ? AND idle_since > 0`,
 			nanos(time.Now()), b.AccountID, b.ID)
 		if err != nil {
 			return err
 		}
 		if known == 0 {
-			_, err := c.exec(ctx, `INSERT INTO bundles (`+bundleColumns+`, idle_since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			_, err := t.exec(ctx, `INSERT INTO bundles (`+bundleColumns+`, idle_since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 				ON CONFLICT (account_id, id) DO NOTHING`,
 				b.ID, b.AccountID, b.Format, string(b.Contract), b.CacheRuntime, nanos(b.CreatedAt),
 				bytes(b.Code), bytes(b.CodeCache), bytes(b.SourceMap), nanos(time.Now()))
@@ -46,7 +46,7 @@ func (s *Store) PutBundle(ctx context.Context, b *convoke.Bundle) error {
 		if len(b.CodeCache) == 0 {
 			return nil
 		}
-		_, err = c.exec(ctx, `UPDATE bundles SET code_cache = ?, cache_runtime = ? WHERE account_id = ? AND id = ?
+		_, err = t.exec(ctx, `UPDATE bundles SET code_cache = ?, cache_runtime = ? WHERE account_id = ? AND id = ?
 			AND (code_cache <> ? OR cache_runtime <> ?)`,
 			b.CodeCache, b.CacheRuntime, b.AccountID, b.ID, b.CodeCache, b.CacheRuntime)
 		return err
@@ -61,15 +61,15 @@ func (s *Store) FindBundle(ctx context.Context, accountID, id string) (*convoke.
 }
 
 // markUsed keeps a bundle for as long as a deployment names it.
-func markUsed(ctx context.Context, c conn, accountID, id string) error {
-	_, err := c.exec(ctx, `UPDATE bundles SET idle_since = 0 WHERE account_id = ? AND id = ? AND idle_since > 0`, accountID, id)
+func markUsed(ctx context.Context, t tx, accountID, id string) error {
+	_, err := t.exec(ctx, `UPDATE bundles SET idle_since = 0 WHERE account_id = ? AND id = ? AND idle_since > 0`, accountID, id)
 	return err
 }
 
 // markIdle starts the last hour of those bundles that no deployment names any more.
-func markIdle(ctx context.Context, c conn, accountID string, ids []string, at time.Time) error {
+func markIdle(ctx context.Context, t tx, accountID string, ids []string, at time.Time) error {
 	for _, id := range ids {
-		_, err := c.exec(ctx, `UPDATE bundles SET idle_since = ? WHERE account_id = ? AND id = ? AND idle_since = 0
+		_, err := t.exec(ctx, `UPDATE bundles SET idle_since = ? WHERE account_id = ? AND id = ? AND idle_since = 0
 			AND NOT EXISTS (SELECT 1 FROM deployments d WHERE d.account_id = ? AND d.bundle_id = ? AND d.bundle_id <> '')`,
 			nanos(at), accountID, id, accountID, id)
 		if err != nil {
@@ -81,8 +81,8 @@ func markIdle(ctx context.Context, c conn, accountID string, ids []string, at ti
 
 // collectBundles removes some of the account's bundles whose last hour is
 // over: more than one deployment can leave behind, so that they get fewer.
-func collectBundles(ctx context.Context, c conn, accountID string, now time.Time) error {
-	_, err := c.exec(ctx, `DELETE FROM bundles WHERE account_id = ? AND id IN (
+func collectBundles(ctx context.Context, t tx, accountID string, now time.Time) error {
+	_, err := t.exec(ctx, `DELETE FROM bundles WHERE account_id = ? AND id IN (
 			SELECT id FROM bundles WHERE account_id = ? AND idle_since > 0 AND idle_since < ? ORDER BY idle_since LIMIT 20)`,
 		accountID, accountID, nanos(now.Add(-idleBundleLife)))
 	return err

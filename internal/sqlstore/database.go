@@ -44,6 +44,7 @@ type sqliteConfig struct {
 	path        string
 	migrations  string // directory in the embedded files
 	synchronous string
+	checkpoint  string // pages in the WAL that make SQLite move them to the database
 	log         *slog.Logger
 }
 
@@ -56,7 +57,10 @@ func openSQLite(ctx context.Context, cfg sqliteConfig) (*database, error) {
 		writer: openPool(cfg.path, 1, url.Values{
 			"_journal_mode": {"WAL"},
 			"_txlock":       {"immediate"},
-			"_pragma":       {"cache_size(-16000)", "journal_size_limit(67108864)"},
+			"_pragma": {"cache_size(-16000)", "journal_size_limit(67108864)",
+				// A statement of many rows keeps what it would have to undo, by
+				// default in a file: a quarter of the cost of appending.
+				"temp_store(memory)", "wal_autocheckpoint(" + cfg.checkpoint + ")"},
 		}, cfg.synchronous),
 		readers: openPool(cfg.path, max(4, runtime.GOMAXPROCS(0)), url.Values{
 			"_query_only": {"on"},
@@ -70,10 +74,15 @@ func openSQLite(ctx context.Context, cfg sqliteConfig) (*database, error) {
 	return d, nil
 }
 
+// creating keeps a file that createFile is about to close from being opened.
+var creating sync.Mutex
+
 // createFile makes an empty database that only its owner can read; SQLite
 // gives the files beside it the same mode. An existing file is not even
 // opened: closing it again would drop the locks that this process holds on it.
 func createFile(path string) error {
+	creating.Lock()
+	defer creating.Unlock()
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
@@ -185,26 +194,49 @@ func (d *database) close() error {
 	return errors.Join(d.readers.Close(), d.writer.Close())
 }
 
-// write runs do in a write transaction. When do returns an error nothing is
-// stored and the error is returned as it is.
-func (d *database) write(ctx context.Context, do func(conn) error) error {
-	return d.writeTx(ctx, func(tx *sql.Tx) error { return do(conn{d.dialect, tx}) })
+// conn is where queries run: the readers, or a write transaction.
+type conn struct {
+	dialect *dialect
+	db      queryer
 }
 
-func (d *database) writeTx(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := d.writer.BeginTx(ctx, nil)
+// queryer is what *sql.DB, *sql.Tx and *prepared have in common.
+type queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// tx is a write transaction. Nothing is written outside of one.
+type tx struct {
+	conn
+	sql *sql.Tx
+}
+
+// exec runs a statement and says how many rows it touched.
+func (t tx) exec(ctx context.Context, statement string, args ...any) (int64, error) {
+	result, err := t.sql.ExecContext(ctx, t.dialect.rebind(statement), args...)
+	if err != nil {
+		return 0, t.dialect.fail(err)
+	}
+	n, err := result.RowsAffected()
+	return n, t.dialect.fail(err)
+}
+
+// write runs do in a write transaction. When do returns an error nothing is
+// stored and the error is returned as it is.
+func (d *database) write(ctx context.Context, do func(tx) error) error {
+	begun, err := d.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return d.dialect.fail(err)
 	}
-	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
-	if err := do(tx); err != nil {
+	defer begun.Rollback() // after a commit there is nothing to roll back
+	if err := do(tx{conn{d.dialect, begun}, begun}); err != nil {
 		return err
 	}
-	return d.dialect.fail(tx.Commit())
+	return d.dialect.fail(begun.Commit())
 }
 
-// prepared runs statements on a pool and keeps them prepared. There are as
-// many as there are fixed texts in this package.
+// prepared runs queries on a pool and keeps them prepared. There are as many
+// as there are fixed texts in this package.
 type prepared struct {
 	db    *sql.DB
 	stmts sync.Map // text → *sql.Stmt
@@ -228,20 +260,15 @@ func (p *prepared) QueryContext(ctx context.Context, query string, args ...any) 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	//ctx = context.WithoutCancel(ctx)
+	// To watch a context while it runs costs as much again as a short query,
+	// and one that is interrupted takes its connection with it, with all that
+	// was prepared there.
+	ctx = context.WithoutCancel(ctx)
 	s, err := p.stmt(ctx, query)
 	if err != nil {
 		return nil, err
 	}
 	return s.QueryContext(ctx, args...)
-}
-
-func (p *prepared) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	s, err := p.stmt(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	return s.ExecContext(ctx, args...)
 }
 
 // batchInsert adds rows of a fixed number of columns, many a statement.
@@ -269,7 +296,7 @@ func (d *database) prepareBatch(ctx context.Context, head, tail string, columns,
 }
 
 // insert adds n rows; values appends the columns of row i.
-func (b batchInsert) insert(ctx context.Context, d *database, tx *sql.Tx, n int, values func(args []any, i int) []any) error {
+func (b batchInsert) insert(ctx context.Context, t tx, n int, values func(args []any, i int) []any) error {
 	args := make([]any, 0, b.rows*b.columns)
 	for i := 0; i < n; {
 		stmt, rows := b.one, 1
@@ -281,8 +308,8 @@ func (b batchInsert) insert(ctx context.Context, d *database, tx *sql.Tx, n int,
 			args = values(args, i)
 			i++
 		}
-		if _, err := tx.StmtContext(ctx, stmt).ExecContext(ctx, args...); err != nil {
-			return d.dialect.fail(err)
+		if _, err := t.sql.StmtContext(ctx, stmt).ExecContext(ctx, args...); err != nil {
+			return t.dialect.fail(err)
 		}
 	}
 	return nil

@@ -30,15 +30,15 @@ func missingDeployment(id string) func() error {
 // it is. CodeLimitExceeded when the account has limit (0: no limit)
 // deployments under way, CodeFunctionNotFound when there is no such function.
 func (s *Store) BeginDeployment(ctx context.Context, d *convoke.Deployment, limit int, check func(*convoke.Function) error) (*convoke.Function, error) {
-	return s.changeFunction(ctx, d.AccountID, d.FunctionID, func(c conn, f *convoke.Function) error {
+	return s.changeFunction(ctx, d.AccountID, d.FunctionID, func(t tx, f *convoke.Function) error {
 		if err := check(f); err != nil {
 			return err
 		}
 		if limit > 0 {
-			if err := lockAccount(ctx, c, d.AccountID); err != nil {
+			if err := lockAccount(ctx, t, d.AccountID); err != nil {
 				return err
 			}
-			n, err := find(ctx, c, scanCount, never,
+			n, err := find(ctx, t.conn, scanCount, never,
 				`SELECT COUNT(*) FROM functions WHERE account_id = ? AND pending_deployment_id <> ''`, d.AccountID)
 			if err != nil {
 				return err
@@ -48,16 +48,16 @@ func (s *Store) BeginDeployment(ctx context.Context, d *convoke.Deployment, limi
 			}
 		}
 		f.PendingDeploymentID = d.ID
-		return insertDeployment(ctx, c, d)
+		return insertDeployment(ctx, t, d)
 	})
 }
 
-func insertDeployment(ctx context.Context, c conn, d *convoke.Deployment) error {
+func insertDeployment(ctx context.Context, t tx, d *convoke.Deployment) error {
 	problems, err := jsonText(d.Problems, len(d.Problems))
 	if err != nil {
 		return err
 	}
-	_, err = c.exec(ctx, `INSERT INTO deployments (id, account_id, function_id, version_id, version_number, state, bundle_id,
+	_, err = t.exec(ctx, `INSERT INTO deployments (id, account_id, function_id, version_id, version_number, state, bundle_id,
 			error_code, error_message, problems, created_at, created_by, updated_at, deployed_at, undeployed_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		d.ID, d.AccountID, d.FunctionID, d.VersionID, d.VersionNumber, string(d.State), d.BundleID,
@@ -74,8 +74,8 @@ func insertDeployment(ctx context.Context, c conn, d *convoke.Deployment) error 
 // the live one or d. CodeFunctionNotFound and CodeNotFound when the function
 // or d's record does not exist.
 func (s *Store) FinishDeployment(ctx context.Context, d *convoke.Deployment, keep int, change func(*convoke.Function) error) (*convoke.Function, error) {
-	return s.changeFunction(ctx, d.AccountID, d.FunctionID, func(c conn, f *convoke.Function) error {
-		if err := storeOutcome(ctx, c, d); err != nil {
+	return s.changeFunction(ctx, d.AccountID, d.FunctionID, func(t tx, f *convoke.Function) error {
+		if err := storeOutcome(ctx, t, d); err != nil {
 			return err
 		}
 		live := f.LiveDeploymentID
@@ -85,22 +85,22 @@ func (s *Store) FinishDeployment(ctx context.Context, d *convoke.Deployment, kee
 		if f.PendingDeploymentID == d.ID {
 			f.PendingDeploymentID = ""
 		}
-		if err := retire(ctx, c, f, live, d.UpdatedAt); err != nil {
+		if err := retire(ctx, t, f, live, d.UpdatedAt); err != nil {
 			return err
 		}
-		if err := evictDeployments(ctx, c, f, d, keep); err != nil {
+		if err := evictDeployments(ctx, t, f, d, keep); err != nil {
 			return err
 		}
-		return collectBundles(ctx, c, f.AccountID, time.Now())
+		return collectBundles(ctx, t, f.AccountID, time.Now())
 	})
 }
 
-func storeOutcome(ctx context.Context, c conn, d *convoke.Deployment) error {
+func storeOutcome(ctx context.Context, t tx, d *convoke.Deployment) error {
 	problems, err := jsonText(d.Problems, len(d.Problems))
 	if err != nil {
 		return err
 	}
-	n, err := c.exec(ctx, `UPDATE deployments SET state = ?, bundle_id = ?, error_code = ?, error_message = ?, problems = ?,
+	n, err := t.exec(ctx, `UPDATE deployments SET state = ?, bundle_id = ?, error_code = ?, error_message = ?, problems = ?,
 			updated_at = ?, deployed_at = ?, undeployed_at = ?
 		WHERE account_id = ? AND id = ? AND function_id = ?`,
 		string(d.State), d.BundleID, string(d.ErrorCode), d.ErrorMessage, problems,
@@ -111,31 +111,31 @@ func storeOutcome(ctx context.Context, c conn, d *convoke.Deployment) error {
 	if n == 0 {
 		return missingDeployment(d.ID)()
 	}
-	return markUsed(ctx, c, d.AccountID, d.BundleID)
+	return markUsed(ctx, t, d.AccountID, d.BundleID)
 }
 
 // retire records when the deployment that was live ceased to be.
-func retire(ctx context.Context, c conn, f *convoke.Function, wasLive string, at time.Time) error {
+func retire(ctx context.Context, t tx, f *convoke.Function, wasLive string, at time.Time) error {
 	if wasLive == "" || wasLive == f.LiveDeploymentID {
 		return nil
 	}
-	_, err := c.exec(ctx, `UPDATE deployments SET undeployed_at = ? WHERE account_id = ? AND id = ? AND undeployed_at = 0`,
+	_, err := t.exec(ctx, `UPDATE deployments SET undeployed_at = ? WHERE account_id = ? AND id = ? AND undeployed_at = 0`,
 		nanos(at), f.AccountID, wasLive)
 	return err
 }
 
-func evictDeployments(ctx context.Context, c conn, f *convoke.Function, d *convoke.Deployment, keep int) error {
+func evictDeployments(ctx context.Context, t tx, f *convoke.Function, d *convoke.Deployment, keep int) error {
 	if keep <= 0 {
 		return nil
 	}
 	const finished = `account_id = ? AND function_id = ? AND state IN ('successful', 'failed')`
-	n, err := find(ctx, c, scanCount, never, `SELECT COUNT(*) FROM deployments WHERE `+finished, f.AccountID, f.ID)
+	n, err := find(ctx, t.conn, scanCount, never, `SELECT COUNT(*) FROM deployments WHERE `+finished, f.AccountID, f.ID)
 	if err != nil || n <= keep {
 		return err
 	}
 	type record struct{ id, bundle string }
 	scan := func(r row) (e record, err error) { return e, r.Scan(&e.id, &e.bundle) }
-	evicted, err := list(ctx, c, scan,
+	evicted, err := list(ctx, t.conn, scan,
 		`SELECT id, bundle_id FROM deployments WHERE `+finished+` AND id NOT IN (?, ?) ORDER BY created_at, seq LIMIT ?`,
 		f.AccountID, f.ID, f.LiveDeploymentID, d.ID, n-keep)
 	if err != nil {
@@ -143,14 +143,14 @@ func evictDeployments(ctx context.Context, c conn, f *convoke.Function, d *convo
 	}
 	var bundles []string
 	for _, e := range evicted {
-		if _, err := c.exec(ctx, `DELETE FROM deployments WHERE account_id = ? AND id = ?`, f.AccountID, e.id); err != nil {
+		if _, err := t.exec(ctx, `DELETE FROM deployments WHERE account_id = ? AND id = ?`, f.AccountID, e.id); err != nil {
 			return err
 		}
 		if e.bundle != "" {
 			bundles = append(bundles, e.bundle)
 		}
 	}
-	return markIdle(ctx, c, f.AccountID, bundles, time.Now())
+	return markIdle(ctx, t, f.AccountID, bundles, time.Now())
 }
 
 // FindDeployment returns CodeNotFound when there is none.

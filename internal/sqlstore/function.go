@@ -36,12 +36,12 @@ func missingFunction(id string) func() error {
 // the account already has limit functions (0: no limit), CodeNotFound when
 // there is no such account.
 func (s *Store) CreateFunction(ctx context.Context, f *convoke.Function, v *convoke.Version, limit int) error {
-	err := s.main.write(ctx, func(c conn) error {
-		if err := lockAccount(ctx, c, f.AccountID); err != nil {
+	err := s.main.write(ctx, func(t tx) error {
+		if err := lockAccount(ctx, t, f.AccountID); err != nil {
 			return err
 		}
 		if limit > 0 {
-			n, err := find(ctx, c, scanCount, never, `SELECT COUNT(*) FROM functions WHERE account_id = ?`, f.AccountID)
+			n, err := find(ctx, t.conn, scanCount, never, `SELECT COUNT(*) FROM functions WHERE account_id = ?`, f.AccountID)
 			if err != nil {
 				return err
 			}
@@ -49,20 +49,20 @@ func (s *Store) CreateFunction(ctx context.Context, f *convoke.Function, v *conv
 				return convoke.Errorf(convoke.CodeLimitExceeded, "the account has %d functions, the most it may have; remove one first", n)
 			}
 		}
-		if err := insertFunction(ctx, c, f); err != nil {
+		if err := insertFunction(ctx, t, f); err != nil {
 			return err
 		}
-		return insertVersion(ctx, c, v)
+		return insertVersion(ctx, t, v)
 	})
 	return onConflict(err, "a function named %s exists already; choose another name", f.Name)
 }
 
-func insertFunction(ctx context.Context, c conn, f *convoke.Function) error {
+func insertFunction(ctx context.Context, t tx, f *convoke.Function) error {
 	skills, err := jsonText(f.Skills, len(f.Skills))
 	if err != nil {
 		return err
 	}
-	_, err = c.exec(ctx, `INSERT INTO functions (id, account_id, name, description, event_id, skills, state, latest_version,
+	_, err = t.exec(ctx, `INSERT INTO functions (id, account_id, name, description, event_id, skills, state, latest_version,
 			live_deployment_id, live_version, pending_deployment_id, created_at, created_by, updated_at, updated_by)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		f.ID, f.AccountID, f.Name, f.Description, f.EventID, skills, string(f.State), f.LatestVersion,
@@ -112,28 +112,28 @@ func (s *Store) CountFunctions(ctx context.Context, accountID string) (total, de
 // gets its UndeployedAt. CodeFunctionNotFound when there is no such function,
 // CodeConflict when change gave it a name that is taken.
 func (s *Store) UpdateFunction(ctx context.Context, accountID, id string, change func(*convoke.Function) error) (*convoke.Function, error) {
-	return s.changeFunction(ctx, accountID, id, func(c conn, f *convoke.Function) error {
+	return s.changeFunction(ctx, accountID, id, func(t tx, f *convoke.Function) error {
 		live := f.LiveDeploymentID
 		if err := change(f); err != nil {
 			return err
 		}
-		return retire(ctx, c, f, live, time.Now())
+		return retire(ctx, t, f, live, time.Now())
 	})
 }
 
 // changeFunction runs do on the stored function inside one write transaction
 // and stores what it leaves.
-func (s *Store) changeFunction(ctx context.Context, accountID, id string, do func(conn, *convoke.Function) error) (*convoke.Function, error) {
+func (s *Store) changeFunction(ctx context.Context, accountID, id string, do func(tx, *convoke.Function) error) (*convoke.Function, error) {
 	var f *convoke.Function
-	err := s.main.write(ctx, func(c conn) (err error) {
-		if f, err = lockFunction(ctx, c, accountID, id); err != nil {
+	err := s.main.write(ctx, func(t tx) (err error) {
+		if f, err = lockFunction(ctx, t, accountID, id); err != nil {
 			return err
 		}
-		if err := do(c, f); err != nil {
+		if err := do(t, f); err != nil {
 			return err
 		}
 		f.ID, f.AccountID = id, accountID
-		return storeFunction(ctx, c, f)
+		return storeFunction(ctx, t, f)
 	})
 	if err != nil {
 		return nil, err
@@ -142,17 +142,17 @@ func (s *Store) changeFunction(ctx context.Context, accountID, id string, do fun
 }
 
 // lockFunction reads a function that the transaction is going to change.
-func lockFunction(ctx context.Context, c conn, accountID, id string) (*convoke.Function, error) {
-	return find(ctx, c, scanFunction, missingFunction(id),
-		`SELECT `+functionColumns+` FROM functions f WHERE f.account_id = ? AND f.id = ?`+c.dialect.lockRow, accountID, id)
+func lockFunction(ctx context.Context, t tx, accountID, id string) (*convoke.Function, error) {
+	return find(ctx, t.conn, scanFunction, missingFunction(id),
+		`SELECT `+functionColumns+` FROM functions f WHERE f.account_id = ? AND f.id = ?`+t.dialect.lockRow, accountID, id)
 }
 
-func storeFunction(ctx context.Context, c conn, f *convoke.Function) error {
+func storeFunction(ctx context.Context, t tx, f *convoke.Function) error {
 	skills, err := jsonText(f.Skills, len(f.Skills))
 	if err != nil {
 		return err
 	}
-	_, err = c.exec(ctx, `UPDATE functions SET name = ?, description = ?, event_id = ?, skills = ?, state = ?, latest_version = ?,
+	_, err = t.exec(ctx, `UPDATE functions SET name = ?, description = ?, event_id = ?, skills = ?, state = ?, latest_version = ?,
 			live_deployment_id = ?, live_version = ?, pending_deployment_id = ?,
 			created_at = ?, created_by = ?, updated_at = ?, updated_by = ?
 		WHERE account_id = ? AND id = ?`,
@@ -167,23 +167,23 @@ func storeFunction(ctx context.Context, c conn, f *convoke.Function) error {
 // after check agrees, in one transaction. An error from check is returned as
 // it is. CodeFunctionNotFound when there is no such function.
 func (s *Store) DeleteFunction(ctx context.Context, accountID, id string, check func(*convoke.Function) error) error {
-	return s.main.write(ctx, func(c conn) error {
-		f, err := lockFunction(ctx, c, accountID, id)
+	return s.main.write(ctx, func(t tx) error {
+		f, err := lockFunction(ctx, t, accountID, id)
 		if err != nil {
 			return err
 		}
 		if err := check(f); err != nil {
 			return err
 		}
-		bundles, err := list(ctx, c, scanText,
+		bundles, err := list(ctx, t.conn, scanText,
 			`SELECT DISTINCT bundle_id FROM deployments WHERE account_id = ? AND function_id = ? AND bundle_id <> ''`, accountID, id)
 		if err != nil {
 			return err
 		}
-		if _, err := c.exec(ctx, `DELETE FROM functions WHERE account_id = ? AND id = ?`, accountID, id); err != nil {
+		if _, err := t.exec(ctx, `DELETE FROM functions WHERE account_id = ? AND id = ?`, accountID, id); err != nil {
 			return err
 		}
-		return markIdle(ctx, c, accountID, bundles, time.Now())
+		return markIdle(ctx, t, accountID, bundles, time.Now())
 	})
 }
 

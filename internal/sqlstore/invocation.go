@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"convoke"
@@ -44,8 +43,8 @@ func (s *Store) AppendInvocations(ctx context.Context, records []convoke.Invocat
 	if len(records) == 0 && len(counters) == 0 {
 		return nil
 	}
-	return s.runlog.writeTx(ctx, func(tx *sql.Tx) error {
-		err := s.insertRuns.insert(ctx, s.runlog, tx, len(records), func(args []any, i int) []any {
+	return s.runlog.write(ctx, func(t tx) error {
+		err := s.insertRuns.insert(ctx, t, len(records), func(args []any, i int) []any {
 			r := &records[i]
 			return append(args, r.RequestID, r.AccountID, r.FunctionID, r.Version, r.EventID, r.Caller, nanos(r.StartedAt),
 				int64(r.Wait), r.Cold, int64(r.ColdStart), int64(r.Run), int64(r.CPU),
@@ -54,7 +53,7 @@ func (s *Store) AppendInvocations(ctx context.Context, records []convoke.Invocat
 		if err != nil {
 			return err
 		}
-		return s.addCounters.insert(ctx, s.runlog, tx, len(counters), func(args []any, i int) []any {
+		return s.addCounters.insert(ctx, t, len(counters), func(args []any, i int) []any {
 			c := &counters[i]
 			return append(args, c.AccountID, c.FunctionID, nanos(c.Minute.UTC().Truncate(time.Minute)),
 				c.Succeeded, c.Coding, c.Platform, c.Timeout, c.Unknown, c.Cold, int64(c.Run), int64(c.CPU))

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"strings"
 	"time"
 
@@ -32,14 +31,14 @@ func (s *Store) AppendLogs(ctx context.Context, entries []convoke.LogEntry) erro
 		return nil
 	}
 	var last int64
-	err := s.runlog.writeTx(ctx, func(tx *sql.Tx) (err error) {
-		last, err = find(ctx, conn{s.runlog.dialect, tx}, scanSeq, never,
+	err := s.runlog.write(ctx, func(t tx) (err error) {
+		last, err = find(ctx, t.conn, scanSeq, never,
 			`UPDATE log_sequence SET last = last + ? WHERE id = 1 RETURNING last`, len(entries))
 		if err != nil {
 			return err
 		}
 		first := last - int64(len(entries)) + 1
-		return s.insertLogs.insert(ctx, s.runlog, tx, len(entries), func(args []any, i int) []any {
+		return s.insertLogs.insert(ctx, t, len(entries), func(args []any, i int) []any {
 			e := &entries[i]
 			extras := "[]"
 			if len(e.Extras) > 0 {
@@ -117,19 +116,19 @@ func positive(n, otherwise int) int {
 	return otherwise
 }
 
-// DeleteLogsBefore removes entries, invocations and counters older than t, at
-// most limit of each a call, and says how many went.
-func (s *Store) DeleteLogsBefore(ctx context.Context, t time.Time, limit int) (int, error) {
-	limit = max(limit, 0) // less than 0 would be no limit
+// DeleteLogsBefore removes entries, invocations and counters older than
+// before, at most limit of each a call, and says how many went.
+func (s *Store) DeleteLogsBefore(ctx context.Context, before time.Time, limit int) (int, error) {
+	 // less than 0 would be no limit
 	var removed int64
-	err := s.runlog.write(ctx, func(c conn) error {
+	err := s.runlog.write(ctx, func(t tx) error {
 		for _, statement := range []string{
 			`DELETE FROM logs WHERE seq IN (SELECT seq FROM logs WHERE time < ? ORDER BY time LIMIT ?)`,
 			`DELETE FROM invocations WHERE seq IN (SELECT seq FROM invocations WHERE started_at < ? ORDER BY started_at LIMIT ?)`,
 			`DELETE FROM counters WHERE (account_id, function_id, minute) IN (
 				SELECT account_id, function_id, minute FROM counters WHERE minute < ? ORDER BY minute LIMIT ?)`,
 		} {
-			n, err := c.exec(ctx, statement, nanos(t), limit)
+			n, err := t.exec(ctx, statement, nanos(before), limit)
 			if err != nil {
 				return err
 			}

@@ -12,7 +12,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"log/slog"
@@ -87,13 +86,13 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 
 func (s *Store) open(ctx context.Context, dir string, log *slog.Logger) (err error) {
 	s.main, err = openSQLite(ctx, sqliteConfig{
-		path: filepath.Join(dir, "convoke.db"), migrations: "migrations/main", synchronous: "FULL", log: log,
+		path: filepath.Join(dir, "convoke.db"), migrations: "migrations/main", synchronous: "FULL", checkpoint: "1000", log: log,
 	})
 	if err != nil {
 		return err
 	}
 	s.runlog, err = openSQLite(ctx, sqliteConfig{
-		path: filepath.Join(dir, "runlog.db"), migrations: "migrations/runlog", synchronous: "NORMAL", log: log,
+		path: filepath.Join(dir, "runlog.db"), migrations: "migrations/runlog", synchronous: "NORMAL", checkpoint: "8000", log: log,
 	})
 	if err != nil {
 		return err
@@ -135,23 +134,4 @@ func (s *Store) Ping(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// conn is where a statement runs: the readers, or a write transaction.
-type conn struct {
-	dialect *dialect
-	db      interface {
-		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	}
-}
-
-// exec runs a statement and says how many rows it touched.
-func (c conn) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	result, err := c.db.ExecContext(ctx, c.dialect.rebind(query), args...)
-	if err != nil {
-		return 0, c.dialect.fail(err)
-	}
-	n, err := result.RowsAffected()
-	return n, c.dialect.fail(err)
 }

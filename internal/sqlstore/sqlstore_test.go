@@ -141,7 +141,7 @@ func TestLogsDoNotDelaySaves(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
 	addAccount(t, s)
-	err := s.runlog.write(t.Context(), func(conn) error {
+	err := s.runlog.write(t.Context(), func(tx) error {
 		addFunction(t, s, "fn")
 		return nil
 	})
@@ -190,7 +190,7 @@ func TestBusyDatabase(t *testing.T) {
 	if _, err := b.main.writer.Exec(`PRAGMA busy_timeout = 0`); err != nil {
 		t.Fatal(err)
 	}
-	err := a.main.write(t.Context(), func(conn) error {
+	err := a.main.write(t.Context(), func(tx) error {
 		err := b.CreateAccount(t.Context(), &convoke.Account{ID: "1"})
 		if convoke.ErrorCode(err) != convoke.CodeUnavailable {
 			t.Errorf("write while another process writes: got error %v", err)
@@ -214,7 +214,7 @@ func TestTouchingATokenInTheSameMinuteWritesNothing(t *testing.T) {
 	if err := s.CreateToken(t.Context(), &convoke.Token{ID: "t", AccountID: "1", Hash: []byte("h"), LastUsedAt: now}); err != nil {
 		t.Fatal(err)
 	}
-	err := s.main.write(t.Context(), func(conn) error {
+	err := s.main.write(t.Context(), func(tx) error {
 		if err := s.TouchToken(t.Context(), "t", now.Add(59*time.Second)); err != nil {
 			return err
 		}

@@ -21,15 +21,15 @@ func missingToken() error {
 
 // CreateToken adds a token; CodeConflict when its id or hash is taken,
 // CodeNotFound when there is no such account.
-func (s *Store) CreateToken(ctx context.Context, t *convoke.Token) error {
-	roles, err := jsonText(t.Roles, len(t.Roles))
+func (s *Store) CreateToken(ctx context.Context, token *convoke.Token) error {
+	roles, err := jsonText(token.Roles, len(token.Roles))
 	if err != nil {
 		return err
 	}
-	err = s.main.write(ctx, func(c conn) error {
-		_, err := c.exec(ctx, `INSERT INTO tokens (`+tokenColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			t.ID, t.AccountID, t.Name, t.Hash, roles,
-			nanos(t.CreatedAt), t.CreatedBy, nanos(t.ExpiresAt), nanos(t.RevokedAt), nanos(t.LastUsedAt))
+	err = s.main.write(ctx, func(t tx) error {
+		_, err := t.exec(ctx, `INSERT INTO tokens (`+tokenColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			token.ID, token.AccountID, token.Name, token.Hash, roles,
+			nanos(token.CreatedAt), token.CreatedBy, nanos(token.ExpiresAt), nanos(token.RevokedAt), nanos(token.LastUsedAt))
 		return err
 	})
 	return onConflict(err, "the token exists already")
@@ -50,8 +50,8 @@ func (s *Store) ListTokens(ctx context.Context, accountID string) ([]*convoke.To
 
 // RevokeToken ends a token; the first time counts. CodeNotFound when there is none.
 func (s *Store) RevokeToken(ctx context.Context, accountID, id string, at time.Time) error {
-	return s.main.write(ctx, func(c conn) error {
-		n, err := c.exec(ctx, `UPDATE tokens SET revoked_at = CASE WHEN revoked_at = 0 THEN ? ELSE revoked_at END
+	return s.main.write(ctx, func(t tx) error {
+		n, err := t.exec(ctx, `UPDATE tokens SET revoked_at = CASE WHEN revoked_at = 0 THEN ? ELSE revoked_at END
 			WHERE id = ? AND account_id = ?`, nanos(at), id, accountID)
 		if err == nil && n == 0 {
 			return missingToken()
@@ -69,8 +69,8 @@ func (s *Store) TouchToken(ctx context.Context, id string, at time.Time) error {
 	if err != nil || !at.After(last) {
 		return err
 	}
-	return s.main.write(ctx, func(c conn) error {
-		_, err := c.exec(ctx, `UPDATE tokens SET last_used_at = ? WHERE id = ? AND last_used_at < ?`, nanos(at), id, nanos(at))
+	return s.main.write(ctx, func(t tx) error {
+		_, err := t.exec(ctx, `UPDATE tokens SET last_used_at = ? WHERE id = ? AND last_used_at < ?`, nanos(at), id, nanos(at))
 		return err
 	})
 }

@@ -21,8 +21,8 @@ func (s *Store) CreateUser(ctx context.Context, u *convoke.User) error {
 	if err != nil {
 		return err
 	}
-	err = s.main.write(ctx, func(c conn) error {
-		_, err := c.exec(ctx, `INSERT INTO users (`+userColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+	err = s.main.write(ctx, func(t tx) error {
+		_, err := t.exec(ctx, `INSERT INTO users (`+userColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 			u.ID, u.AccountID, u.LoginName, u.PasswordHash, roles, nanos(u.CreatedAt), nanos(u.UpdatedAt))
 		return err
 	})

@@ -33,8 +33,8 @@ func scanVersion(r row) (*convoke.Version, error) {
 // error from change is returned as it is. CodeFunctionNotFound when there is
 // no such function.
 func (s *Store) SaveVersion(ctx context.Context, v *convoke.Version, keep int, change func(*convoke.Function) error) (*convoke.Function, error) {
-	return s.changeFunction(ctx, v.AccountID, v.FunctionID, func(c conn, f *convoke.Function) error {
-		if err := makeRoom(ctx, c, f, v.Number); err != nil {
+	return s.changeFunction(ctx, v.AccountID, v.FunctionID, func(t tx, f *convoke.Function) error {
+		if err := makeRoom(ctx, t, f, v.Number); err != nil {
 			return err
 		}
 		f.LatestVersion = v.Number
@@ -42,23 +42,23 @@ func (s *Store) SaveVersion(ctx context.Context, v *convoke.Version, keep int, c
 			return err
 		}
 		f.LatestVersion = v.Number
-		if err := insertVersion(ctx, c, v); err != nil {
+		if err := insertVersion(ctx, t, v); err != nil {
 			return onConflict(err, "version %s exists already", v.ID)
 		}
-		return evictVersions(ctx, c, f, keep)
+		return evictVersions(ctx, t, f, keep)
 	})
 }
 
 // makeRoom returns CodeRevision unless number is the next one, or the latest
 // and that is still empty: then the empty one goes.
-func makeRoom(ctx context.Context, c conn, f *convoke.Function, number int) error {
+func makeRoom(ctx context.Context, t tx, f *convoke.Function, number int) error {
 	if number == f.LatestVersion+1 {
 		return nil
 	}
 	var removed int64
 	if number == f.LatestVersion {
 		var err error
-		removed, err = c.exec(ctx, `DELETE FROM versions WHERE account_id = ? AND function_id = ? AND number = ? AND code = ''`,
+		removed, err = t.exec(ctx, `DELETE FROM versions WHERE account_id = ? AND function_id = ? AND number = ? AND code = ''`,
 			f.AccountID, f.ID, number)
 		if err != nil {
 			return err
@@ -71,7 +71,7 @@ func makeRoom(ctx context.Context, c conn, f *convoke.Function, number int) erro
 	return nil
 }
 
-func insertVersion(ctx context.Context, c conn, v *convoke.Version) error {
+func insertVersion(ctx context.Context, t tx, v *convoke.Version) error {
 	settings, err := jsonText(v.Settings, 1)
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func insertVersion(ctx context.Context, c conn, v *convoke.Version) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.exec(ctx, `INSERT INTO versions (id, account_id, function_id, number, language, contract, runtime, min_instances,
+	_, err = t.exec(ctx, `INSERT INTO versions (id, account_id, function_id, number, language, contract, runtime, min_instances,
 			settings, environment, created_at, created_by, code, files)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		v.ID, v.AccountID, v.FunctionID, v.Number, string(v.Language), string(v.Contract), v.Runtime, v.Settings.MinInstances,
@@ -92,11 +92,11 @@ func insertVersion(ctx context.Context, c conn, v *convoke.Version) error {
 	return err
 }
 
-func evictVersions(ctx context.Context, c conn, f *convoke.Function, keep int) error {
+func evictVersions(ctx context.Context, t tx, f *convoke.Function, keep int) error {
 	if keep <= 0 {
 		return nil
 	}
-	n, err := find(ctx, c, scanCount, never, `SELECT COUNT(*) FROM versions WHERE account_id = ? AND function_id = ?`, f.AccountID, f.ID)
+	n, err := find(ctx, t.conn, scanCount, never, `SELECT COUNT(*) FROM versions WHERE account_id = ? AND function_id = ?`, f.AccountID, f.ID)
 	if err != nil || n <= keep {
 		return err
 	}
@@ -104,7 +104,7 @@ func evictVersions(ctx context.Context, c conn, f *convoke.Function, keep int) e
 	if f.LiveDeploymentID != "" {
 		live = f.LiveVersion
 	}
-	_, err = c.exec(ctx, `DELETE FROM versions WHERE account_id = ? AND function_id = ? AND number IN (
+	_, err = t.exec(ctx, `DELETE FROM versions WHERE account_id = ? AND function_id = ? AND number IN (
 			SELECT number FROM versions WHERE account_id = ? AND function_id = ? AND number NOT IN (0, ?, ?)
 				AND number NOT IN (SELECT version_number FROM deployments WHERE account_id = ? AND id = ?)
 			ORDER BY number LIMIT ?)`,

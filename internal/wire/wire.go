@@ -27,6 +27,7 @@ const (
 	Invoke Type = 2 // request id and input of one invocation
 	Ping   Type = 3 // answered by Pong when the event loop turns
 	Stop   Type = 4 // exit
+	Recall Type = 5 // give an invocation back that has not begun: Recalled, or nothing
 )
 
 // From the worker to the server.
@@ -40,6 +41,7 @@ const (
 	Dropped    Type = 22 // u32: entries of the invocation beyond its limits so far
 	Pong       Type = 23
 	Retire     Type = 24 // give this worker nothing new; the body says why
+	Recalled   Type = 25 // the invocation has not begun and will not
 )
 
 const headerSize = 9

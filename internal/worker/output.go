@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -157,13 +158,16 @@ func (w *Worker) reportDropped(requestID string, n int) {
 // explain writes why the worker ended into the log of every invocation that
 // it took along, or into the function's own when there was none but the end
 // was the function's doing.
-func (w *Worker) explain(lost map[uint32]*call) {
+func (w *Worker) explain(lost map[uint32]*call, waiting []uint32) {
 	e := w.exit
 	if e.Reason == ReasonClosed || e.Reason == ReasonLoad || e.Function == "" {
 		return
 	}
 	text := fmt.Sprintf("The instance ended: %s (%s)", e.Reason, e.Detail)
-	for _, c := range lost {
+	for id, c := range lost {
+		if slices.Contains(waiting, id) {
+			continue // another instance will run it
+		}
 		if c.dropped > 0 {
 			w.reportDropped(c.requestID, c.dropped)
 		}

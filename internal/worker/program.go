@@ -24,6 +24,9 @@ type Program struct {
 	ResultBytes   int
 	LogEntries    int
 	LogCharacters int
+	// Serial runs one invocation at a time. Others may be sent ahead: they wait
+	// in the worker, so that it need not wait for the server in between.
+	Serial bool
 	// WantCodeCache asks for V8's compiled form of the bundle in return.
 	WantCodeCache bool
 }
@@ -46,8 +49,9 @@ func (p *Program) frame() ([]byte, error) {
 		Format    string            `json:"format"`
 		Env       map[string]string `json:"env"`
 		Limits    limits            `json:"limits"`
+		Serial    bool              `json:"serial"`
 		WantCache bool              `json:"wantCache"`
-	}{p.Contract, p.Format, p.Environment, limits{p.ResultBytes, p.LogEntries, p.LogCharacters}, p.WantCodeCache})
+	}{p.Contract, p.Format, p.Environment, limits{p.ResultBytes, p.LogEntries, p.LogCharacters}, p.Serial, p.WantCodeCache})
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +68,11 @@ type Call struct {
 
 // Result is how an invocation went, also when it failed.
 type Result struct {
-	JSON       []byte // nil on failure
-	Run        time.Duration
+	JSON []byte        // nil on failure
+	Run  time.Duration // from the worker being sent the event to its answer
+	// Own is the part of Run in the function itself, as the worker saw it: it
+	// leaves out how long the answer took to get here.
+	Own        time.Duration
 	CPU        time.Duration
 	PeakMemory int64
 	// Spent says that the worker must not be given another invocation.

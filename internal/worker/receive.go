@@ -51,6 +51,8 @@ func (w *Worker) handle(f wire.Frame) error {
 		return once(w.ready)
 	case wire.Loaded, wire.LoadFailed:
 		return w.loadAnswer(f)
+	case wire.Recalled:
+		return w.recalled(f.ID)
 	case wire.Pong:
 		select {
 		case w.pong <- struct{}{}:
@@ -98,6 +100,9 @@ func (w *Worker) answer(f wire.Frame) error {
 	if usage.Retire {
 		w.retired("an exception escaped the function")
 	}
+	if !w.turn(f.ID) {
+		return fmt.Errorf("%w: an answer out of turn", errUnexpected)
+	}
 	c := w.take(f.ID)
 	if c == nil {
 		if w.wasRecent(f.ID) {
@@ -114,6 +119,22 @@ func (w *Worker) wasRecent(id uint32) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.ending && slices.ContainsFunc(w.recent[:], func(r recentCall) bool { return r.id == id && id != 0 })
+}
+
+// recalled takes an invocation back that never began.
+func (w *Worker) recalled(id uint32) error {
+	w.mu.Lock()
+	i := slices.Index(w.order, id)
+	if i > 0 {
+		w.order = slices.Delete(w.order, i, i+1)
+	}
+	w.mu.Unlock()
+	c := w.take(id)
+	if i < 1 || c == nil {
+		return fmt.Errorf("%w: it gives back what it was not asked for", errUnexpected)
+	}
+	c.done <- answer{err: ErrRecalled}
+	return nil
 }
 
 func (w *Worker) loadAnswer(f wire.Frame) error {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,16 +20,24 @@ import (
 	"convoke/internal/wire"
 )
 
-// ErrNotStarted is returned by Invoke when the worker was already going away:
-// the function has seen nothing of the invocation, so that it is safe to give
-// it to another worker.
-var ErrNotStarted = errors.New("worker is going away")
+// ErrNotStarted is returned by Invoke when the function has seen nothing of
+// the invocation because the worker was going away: it is safe to give it to
+// another worker.
+var ErrNotStarted = errors.New("the worker went away before the invocation began")
+
+// ErrRecalled is returned by Invoke when the invocation was sent ahead to a
+// worker that turned out to be busy for long and gave it back: the function
+// has seen nothing of it, and the worker is fine.
+var ErrRecalled = errors.New("the invocation was taken back before it began")
 
 const (
 	loadTimeout = 10 * time.Second
 	// pongTimeout is how long an event loop may take to turn before the
 	// worker counts as blocked.
 	pongTimeout = 500 * time.Millisecond
+	// recallAfter is how long an invocation that was sent ahead waits behind
+	// another before it is asked back.
+	recallAfter = 10 * time.Millisecond
 	// recentCalls is how many ended invocations a worker remembers, so that
 	// what they log late still bears their request id.
 	recentCalls = 16
@@ -52,8 +61,8 @@ type Worker struct {
 	memoryLimit atomic.Int64  // bytes
 	exit        Exit          // valid once done is closed
 
-	writeMu sync.Mutex
-	out     []byte // the frame being written, kept for its memory
+	writeMu sync.Mutex // comes before mu
+	out     []byte     // the frame being written, kept for its memory
 
 	mu      sync.Mutex
 	program *Program // nil while blank
@@ -62,9 +71,13 @@ type Worker struct {
 	retire  string   // what the worker itself said of its end
 	next    uint32
 	calls   map[uint32]*call
-	recent  [recentCalls]recentCall
-	ended   int // how many calls have ended, for recent
-	output  capture
+	// order is a serial program's invocations as they were sent: the first is
+	// the one that runs, none behind it has begun. One that passed its
+	// deadline stays first until the worker answers it.
+	order  []uint32
+	recent [recentCalls]recentCall
+	ended  int // how many calls have ended, for recent
+	output capture
 }
 
 type verdict struct {
@@ -75,6 +88,7 @@ type verdict struct {
 type call struct {
 	requestID string
 	done      chan answer // one answer at most
+	begun     time.Time   // when its turn came
 	entries   int         // log entries seen
 	dropped   int         // log entries that its worker says it dropped
 }
@@ -177,11 +191,19 @@ func (w *Worker) wait(readers *sync.WaitGroup) {
 	}
 	lost := w.calls
 	w.calls = nil
+	var waiting []uint32 // sent ahead, never begun
+	if len(w.order) > 1 {
+		waiting = w.order[1:]
+	}
 	w.mu.Unlock()
 
-	w.explain(lost)
-	for _, c := range lost {
-		c.done <- answer{err: w.exit.failure(int(w.memoryLimit.Load() >> 20))}
+	w.explain(lost, waiting)
+	for id, c := range lost {
+		if len(waiting) > 0 && slices.Contains(waiting, id) {
+			c.done <- answer{err: ErrNotStarted}
+		} else {
+			c.done <- answer{err: w.exit.failure(int(w.memoryLimit.Load() >> 20))}
+		}
 	}
 	select {
 	case w.loaded <- loadOutcome{err: fmt.Errorf("its process ended while loading (%s)", cmp.Or(detail, string(reason)))}:
@@ -281,19 +303,23 @@ func loadError(o loadOutcome) error {
 
 // Invoke runs one invocation. The clock of c.Timeout starts when the worker
 // has been sent the event. Errors:
-//   - ErrNotStarted: nothing happened, use another worker;
+//   - ErrNotStarted, ErrRecalled: nothing happened, use another worker;
 //   - CodeThrew, CodeRuntimeError, CodeLimitReached: the function's own doing;
 //   - CodeTimeout: no answer in time, the worker is being stopped;
 //   - CodeUnavailable: the worker was stopped for another's sake.
 //
-// The result is meaningful with every error but ErrNotStarted.
+// The result is meaningful with every other error.
 func (w *Worker) Invoke(c Call) (Result, error) {
 	cl := callPool.Get().(*call)
 	cl.requestID, cl.entries, cl.dropped = c.RequestID, 0, 0
 
+	// Held from taking a place in the order until the frame is written, so
+	// that the worker reads frames in that order.
+	w.writeMu.Lock()
 	w.mu.Lock()
 	if w.ending || w.program == nil {
 		w.mu.Unlock()
+		w.writeMu.Unlock()
 		callPool.Put(cl)
 		return Result{}, ErrNotStarted
 	}
@@ -301,28 +327,54 @@ func (w *Worker) Invoke(c Call) (Result, error) {
 	id := w.next
 	w.calls[id] = cl
 	limit := w.program.ResultBytes
+	wait := c.Timeout
+	start := time.Now()
+	cl.begun = start
+	if w.program.Serial {
+		if w.order = append(w.order, id); len(w.order) > 1 {
+			cl.begun = time.Time{}
+			wait = recallAfter
+		}
+	}
 	w.mu.Unlock()
 
-	start := time.Now()
-	timer := time.NewTimer(c.Timeout)
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	if err := w.writeInvoke(id, c); err != nil && w.take(id) != nil {
-		// The socket is closed; whether the worker read the event before it
-		// died cannot be told, but a whole frame it has not got.
+	err := w.writeInvoke(id, c)
+	w.writeMu.Unlock()
+	if err != nil && w.take(id) != nil {
+		// The socket is closed: a whole frame the worker has not got.
 		callPool.Put(cl)
 		return Result{}, ErrNotStarted
 	}
 
 	var a answer
-	select {
-	case a = <-cl.done:
-	case <-timer.C:
-		if w.take(id) != nil {
-			w.late(c)
-			return Result{Run: time.Since(start), Spent: true}, convoke.Errorf(convoke.CodeTimeout,
-				"The function did not answer within %s", c.Timeout)
+	recalled := false
+	for answered := false; !answered; {
+		select {
+		case a = <-cl.done:
+			answered = true
+		case <-timer.C:
+			begun, left := w.remaining(cl, c.Timeout)
+			if left > 0 {
+				if begun.IsZero() && !recalled {
+					recalled = true
+					go func() { _ = w.write(wire.AppendEmpty(nil, wire.Recall, id)) }()
+				}
+				timer.Reset(left)
+				continue
+			}
+			if w.take(id) != nil {
+				w.late(c)
+				return Result{Run: time.Since(begun), Spent: true}, convoke.Errorf(convoke.CodeTimeout,
+					"The function did not answer within %s", c.Timeout)
+			}
+			a = <-cl.done // the answer came at the same moment
+			answered = true
 		}
-		a = <-cl.done // the answer came at the same moment
+	}
+	if !cl.begun.IsZero() {
+		start = cl.begun
 	}
 	dropped := cl.dropped
 	callPool.Put(cl)
@@ -336,8 +388,10 @@ func (w *Worker) Invoke(c Call) (Result, error) {
 }
 
 func (w *Worker) result(a answer, run time.Duration, limit int) (Result, error) {
-	r := Result{JSON: a.json, Run: run, CPU: a.usage.CPU, PeakMemory: a.usage.PeakMemory, Spent: a.usage.Retire || a.err != nil}
+	r := Result{JSON: a.json, Run: run, Own: a.usage.Run, CPU: a.usage.CPU, PeakMemory: a.usage.PeakMemory, Spent: a.usage.Retire || a.err != nil}
 	switch {
+	case errors.Is(a.err, ErrNotStarted), errors.Is(a.err, ErrRecalled):
+		return Result{}, a.err
 	case a.err != nil:
 		return r, a.err
 	case a.failure != nil:
@@ -365,6 +419,40 @@ func invocationError(f *wire.Failure) error {
 	return &convoke.Error{Code: code, Message: f.Summary()}
 }
 
+// remaining says when the call's turn came, the zero time if it has not, and
+// how long to wait until looking again; 0 when its deadline has passed.
+func (w *Worker) remaining(c *call, timeout time.Duration) (begun time.Time, left time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c.begun.IsZero() {
+		return c.begun, recallAfter
+	}
+	return c.begun, max(timeout-time.Since(c.begun), 0)
+}
+
+// turn ends the turn of a serial program's invocation and begins the next
+// one's. It reports whether it was id's turn.
+func (w *Worker) turn(id uint32) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.program == nil {
+		return false
+	}
+	if !w.program.Serial {
+		return true
+	}
+	if len(w.order) == 0 || w.order[0] != id {
+		return false
+	}
+	w.order = append(w.order[:0], w.order[1:]...)
+	if len(w.order) > 0 {
+		if c := w.calls[w.order[0]]; c != nil {
+			c.begun = time.Now()
+		}
+	}
+	return true
+}
+
 // take removes a call that nobody has answered; nil when somebody has.
 func (w *Worker) take(id uint32) *call {
 	w.mu.Lock()
@@ -388,6 +476,9 @@ func (w *Worker) late(c Call) {
 	w.mu.Lock()
 	w.ending = true
 	neighbours := len(w.calls)
+	if w.program.Serial {
+		neighbours = 0 // they have not begun, and others can run them
+	}
 	v1 := w.program.Contract == convoke.ContractV1
 	w.mu.Unlock()
 	text := fmt.Sprintf("The function did not answer within %s and was stopped.", c.Timeout)
@@ -470,9 +561,8 @@ func (w *Worker) write(frame []byte) error {
 	return err
 }
 
+// writeInvoke writes an invocation; writeMu is held.
 func (w *Worker) writeInvoke(id uint32, c Call) error {
-	w.writeMu.Lock()
-	defer w.writeMu.Unlock()
 	w.out = wire.AppendInvoke(w.out[:0], id, c.RequestID, c.Input)
 	// A worker that does not read cannot hold its caller past the deadline:
 	// the frame usually fits the socket's buffer, and if not the write ends

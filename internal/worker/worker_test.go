@@ -395,9 +395,9 @@ func TestLogsBeforeDeathAreKept(t *testing.T) {
 func TestMeasures(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	w := b.start(t, `const lambda = () => { const end = Date.now() + 50; while (Date.now() < end); return 1 }`)
+	w := b.start(t, `const lambda = () => { const start = process.cpuUsage(); for (;;) { const u = process.cpuUsage(start); if (u.user + u.system > 30000) return 1 } }`)
 	r, err := w.Invoke(worker.Call{RequestID: "r", Input: []byte(`{"payload":1}`), Timeout: 10 * time.Second})
-	if err != nil || r.Run < 50*time.Millisecond || r.CPU < 20*time.Millisecond || r.PeakMemory < 20<<20 || r.Spent {
+	if err != nil || r.Run < 30*time.Millisecond || r.Own < 30*time.Millisecond || r.CPU < 30*time.Millisecond || r.PeakMemory < 20<<20 || r.Spent {
 		t.Errorf("result = %+v, %v", r, err)
 	}
 	if res := w.Resident(); res < 1<<20 || res > 200<<20 {
@@ -418,6 +418,64 @@ func TestCloseWaitsForInvocations(t *testing.T) {
 	}
 	if e := w.Exit(); e.Reason != worker.ReasonClosed {
 		t.Errorf("exit = %+v", e)
+	}
+}
+
+func serial(p *worker.Program) { p.Serial = true }
+
+// TestSentAhead: invocations that wait in a serial worker run one at a time
+// and in order, and are given back when the one before them takes long.
+func TestSentAhead(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	w := b.start(t, `let busy = false; const lambda = async (i) => {
+		if (busy) throw new Error('two at a time');
+		busy = true; await new Promise((r) => setTimeout(r, i.payload)); busy = false; return i.payload }`, serial)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 20 {
+				if got, err := invoke(w, "1"); (got != "1" || err != nil) && !errors.Is(err, worker.ErrRecalled) {
+					t.Errorf("got %s, %v", got, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+
+	w = b.start(t, `const lambda = async (i) => { console.log('runs ' + i.payload); await new Promise((r) => setTimeout(r, i.payload)); return i.payload }`, serial)
+	first := make(chan string, 1)
+	go func() { got, err := invoke(w, "1001"); first <- fmt.Sprint(got, err) }()
+	b.sink.wait(t, "runs 1001")
+	if _, err := invoke(w, "3"); !errors.Is(err, worker.ErrRecalled) {
+		t.Errorf("behind a slow one: %v, want ErrRecalled", err)
+	}
+	if got := <-first; got != "1001<nil>" {
+		t.Errorf("the slow one: %s", got)
+	}
+}
+
+// TestSentAheadBehindADeath: what waits behind an invocation that kills its
+// worker has not begun, so that another can run it.
+func TestSentAheadBehindADeath(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for name, code := range map[string]string{
+		"loop":      `const lambda = () => { console.log('begun loop'); for (;;); }`,
+		"exit":      `const lambda = () => { console.log('begun exit'); const end = Date.now() + 200; while (Date.now() < end); process.exit(1) }`,
+		"exception": `const lambda = () => new Promise(() => { console.log('begun exception'); setTimeout(() => { throw new Error('x') }, 5) })`,
+	} {
+		w := b.start(t, code, serial)
+		first := make(chan error, 1)
+		go func() { _, err := invokeWithin(w, "1", 300*time.Millisecond); first <- err }()
+		b.sink.wait(t, "begun "+name)
+		_, err := invoke(w, "2")
+		if !errors.Is(err, worker.ErrNotStarted) && !errors.Is(err, worker.ErrRecalled) {
+			t.Errorf("%s: behind it: %v, want ErrNotStarted", name, err)
+		}
+		if err := <-first; convoke.OutcomeOf(convoke.ErrorCode(err)) == convoke.OutcomePlatformFailure || err == nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -455,6 +513,26 @@ func BenchmarkInvoke(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+func BenchmarkInvokeAhead(b *testing.B) {
+	s := setup(b)
+	w := s.start(b, `const lambda = async (input) => [{ type: 'systemMessage', text: 'Hello ' + input.payload.name }]`, serial)
+	in := []byte(`{"timestamp":1700000000000,"headers":[],"payload":{"name":"Ada"}}`)
+	b.SetParallelism(2) // 4 at a time on 2 processors
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			for {
+				_, err := w.Invoke(worker.Call{RequestID: "req", Input: in, Timeout: 10 * time.Second})
+				if err == nil {
+					break
+				}
+				if !errors.Is(err, worker.ErrRecalled) {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
 }
 
 func BenchmarkStart(b *testing.B) {

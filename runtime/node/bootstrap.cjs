@@ -20,6 +20,7 @@ const { now: epoch } = Date;
 const clock = performance.now.bind(performance);
 const resolved = Promise.resolve.bind(Promise);
 const { min, round } = Math;
+const { queueMicrotask } = globalThis;
 const runtimeErrors = [TypeError, ReferenceError, SyntaxError, RangeError];
 
 const source = { console: 0, platform: 3 };
@@ -30,7 +31,8 @@ const running = new Map();
 const current = new AsyncLocalStorage();
 const outside = { id: 0, requestId: '', entries: 0, chars: 0, dropped: 0, done: false };
 
-let program = null; // { lambda, contract, limits }
+let program = null; // { lambda, contract, limits, serial }
+let next = []; // a serial program's invocations that wait for the one that runs
 let cpuSeen = 0; // µs of CPU already accounted for
 
 // ---- log entries
@@ -110,12 +112,14 @@ function succeed(inv, value) {
   }
   close(inv);
   send(type.result, inv.id, 13, usage(inv, flag.none), json);
+  if (next.length > 0) queueMicrotask(advance);
 }
 
 function fail(inv, kind, error, message, flags = flag.none) {
   if (inv.done) return;
   close(inv);
   send(type.failed, inv.id, 13, usage(inv, flags), stringify(describe(kind, error, message)));
+  if (next.length > 0) queueMicrotask(advance);
 }
 
 function describe(kind, error, message) {
@@ -141,12 +145,34 @@ const kindOf = (error) => (isNativeError(error) && runtimeErrors.some((c) => err
 
 function invoke(id, buf, start, end) {
   const bodyAt = start + 1 + buf[start];
-  const inv = { id, requestId: text(buf, start + 1, bodyAt), entries: 0, chars: 0, dropped: 0, done: false, started: clock() };
-  running.set(id, inv);
-  outside.entries = 0;
-  outside.chars = 0;
-  outside.dropped = 0;
-  current.run(inv, run, inv, text(buf, bodyAt, end));
+  const inv = { id, requestId: text(buf, start + 1, bodyAt), entries: 0, chars: 0, dropped: 0, done: false, started: 0 };
+  const json = text(buf, bodyAt, end);
+  if (program.serial && running.size > 0) next.push({ inv, json });
+  else begin(inv, json);
+}
+
+function begin(inv, json) {
+  inv.started = clock();
+  running.set(inv.id, inv);
+  outside.entries = outside.chars = outside.dropped = 0;
+  current.run(inv, run, inv, json);
+}
+
+// advance begins the next invocation once what the last one left in the
+// microtask queue has run.
+function advance() {
+  if (next.length === 0 || running.size > 0) return;
+  const { inv, json } = next.shift();
+  begin(inv, json);
+}
+
+// recall gives back an invocation that has not begun, so that the server can
+// give it to an instance that is free.
+function recall(id) {
+  const i = next.findIndex((n) => n.inv.id === id);
+  if (i < 0) return;
+  next.splice(i, 1);
+  send(type.recalled, id, 0, null, '');
 }
 
 function run(inv, json) {
@@ -216,7 +242,9 @@ process.on('uncaughtException', (error) => {
     const late = inv === undefined || inv.done ? ' after lambda had answered' : '';
     platform(level.error, `Uncaught exception${late}, outside of lambda's own calls (in a timer or an event handler): ${show(error)}`);
   });
-  // Node's own state is undefined after this: finish what runs, take nothing new.
+  // Node's own state is undefined after this: finish what runs, begin nothing.
+  for (const n of next) send(type.recalled, n.inv.id, 0, null, '');
+  next = [];
   if (inv !== undefined && !inv.done) fail(inv, kindOf(error), error, undefined, flag.retire);
   else send(type.retire, 0, 0, null, 'uncaught exception');
 });
@@ -244,7 +272,7 @@ async function load(buf, start, end) {
   for (const name of Object.keys(process.env)) delete process.env[name];
   Object.assign(process.env, meta.env);
   stack.setSourceMap(map);
-  program = { lambda: undefined, contract: meta.contract, limits: meta.limits };
+  program = { lambda: undefined, contract: meta.contract, limits: meta.limits, serial: meta.serial };
   try {
     const loaded = await loader.load(meta.format, code, cache);
     if (typeof loaded.lambda !== 'function') {
@@ -266,6 +294,7 @@ Error.stackTraceLimit = 20;
 frames.receive((kind, id, buf, start, end) => {
   switch (kind) {
     case type.invoke: invoke(id, buf, start, end); break;
+    case type.recall: recall(id); break;
     case type.ping: send(type.pong, id, 0, null, ''); break;
     case type.load: load(buf, start, end); break;
     case type.stop: exit(0); break;

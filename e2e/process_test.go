@@ -1,0 +1,203 @@
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+const (
+	terminate = syscall.SIGTERM
+	// patience is how long something may take that takes milliseconds: the
+	// binary has the race detector and the machine other work.
+	patience = time.Minute
+)
+
+// process is a convoke in the background, with what it prints.
+type process struct {
+	cmd  *exec.Cmd
+	exit chan error // holds the outcome once it has ended
+
+	mu    sync.Mutex
+	lines []string
+	more  chan struct{} // closed and replaced with every line
+	ended bool
+}
+
+// startProcess runs convoke and collects one of its streams.
+func startProcess(args, env []string, dir string, stream func(*exec.Cmd) (io.ReadCloser, error)) (*process, error) {
+	p := &process{cmd: exec.Command(filepath.Join(binary, "convoke"), args...), exit: make(chan error, 1), more: make(chan struct{})}
+	p.cmd.Env, p.cmd.Dir = env, dir
+	out, err := stream(p.cmd)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		lines := bufio.NewScanner(out)
+		lines.Buffer(nil, 4<<20)
+		for lines.Scan() {
+			p.add(lines.Text())
+		}
+		_, _ = io.Copy(io.Discard, out) // a line that was too long must not block the process
+		err := p.cmd.Wait()
+		p.mu.Lock()
+		p.ended = true
+		close(p.more)
+		p.more = make(chan struct{})
+		p.mu.Unlock()
+		p.exit <- err
+	}()
+	return p, nil
+}
+
+func (p *process) add(line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lines = append(p.lines, line)
+	close(p.more)
+	p.more = make(chan struct{})
+}
+
+// await returns the first line that match accepts, also one printed before.
+func (p *process) await(match func(line string) bool) (string, error) {
+	limit := time.After(patience)
+	for seen := 0; ; {
+		p.mu.Lock()
+		lines, more, ended := p.lines, p.more, p.ended
+		p.mu.Unlock()
+		for ; seen < len(lines); seen++ {
+			if match(lines[seen]) {
+				return lines[seen], nil
+			}
+		}
+		if ended {
+			return "", errors.New("the process ended; it wrote:\n" + strings.Join(lines, "\n"))
+		}
+		select {
+		case <-more:
+		case <-limit:
+			return "", fmt.Errorf("nothing after %s; it wrote:\n%s", patience, strings.Join(lines, "\n"))
+		}
+	}
+}
+
+// stop signals the process and waits for its end, which after a kill is fine.
+func (p *process) stop(sig os.Signal) error {
+	_ = p.cmd.Process.Signal(sig) // it may have ended already: the outcome says how
+	select {
+	case err := <-p.exit:
+		p.exit <- err // for whoever asks again
+		if sig == os.Kill {
+			return nil
+		}
+		return err
+	case <-time.After(patience):
+		_ = p.cmd.Process.Kill()
+		return fmt.Errorf("still running %s after %s", patience, sig)
+	}
+}
+
+// server is the server of a script. It keeps its port when it starts again.
+type server struct {
+	*process
+	address string
+}
+
+func (s *server) start(env, flags []string) error {
+	if s.process != nil {
+		if err := s.stop(terminate); err != nil {
+			return fmt.Errorf("stop the server before: %w", err)
+		}
+	}
+	listen := s.address
+	if listen == "" {
+		listen = "127.0.0.1:0"
+	}
+	args := append([]string{"serve", "--log-format", "json", "--listen", listen}, flags...)
+	p, err := startProcess(args, env, "", func(c *exec.Cmd) (io.ReadCloser, error) { return c.StderrPipe() })
+	if err != nil {
+		return err
+	}
+	s.process = p
+	var ready struct{ Msg, Address string }
+	_, err = p.await(func(line string) bool { return json.Unmarshal([]byte(line), &ready) == nil && ready.Msg == "ready" })
+	if err != nil {
+		return fmt.Errorf("the server did not get ready: %w", err)
+	}
+	s.address = ready.Address
+	return nil
+}
+
+func (s *server) stop(sig os.Signal) error {
+	if s.process == nil {
+		return nil
+	}
+	err := s.process.stop(sig)
+	s.process.mu.Lock()
+	defer s.process.mu.Unlock()
+	for _, line := range s.lines {
+		if strings.Contains(line, "WARNING: DATA RACE") {
+			return errors.New("data race:\n" + strings.Join(s.lines, "\n"))
+		}
+	}
+	return err
+}
+
+// tail is the end of what the server wrote.
+func (s *server) tail() string {
+	if s.process == nil {
+		return ""
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Join(s.lines[max(0, len(s.lines)-100):], "\n")
+}
+
+func cmdWatch(ts *testscript.TestScript, args []string) {
+	need(ts, args, 2, "watch NAME ARG...")
+	w := worldOf(ts)
+	if w.watchers == nil {
+		w.watchers = map[string]*process{}
+	}
+	env := []string{}
+	for _, name := range []string{"PATH", "HOME", "XDG_CONFIG_HOME", "CONVOKE_URL", "CONVOKE_TOKEN"} {
+		env = append(env, name+"="+ts.Getenv(name))
+	}
+	p, err := startProcess(args[1:], env, ts.MkAbs("."), func(c *exec.Cmd) (io.ReadCloser, error) { return c.StdoutPipe() })
+	ts.Check(err)
+	w.watchers[args[0]] = p
+}
+
+func watcherOf(ts *testscript.TestScript, name string) *process {
+	one, ok := worldOf(ts).watchers[name]
+	if !ok {
+		ts.Fatalf("nothing is watched as %s", name)
+	}
+	return one
+}
+
+func cmdExpect(ts *testscript.TestScript, args []string) {
+	need(ts, args, 2, "expect NAME TEXT")
+	text := strings.Join(args[1:], " ")
+	_, err := watcherOf(ts, args[0]).await(func(line string) bool { return strings.Contains(line, text) })
+	ts.Check(err)
+}
+
+func cmdInterrupt(ts *testscript.TestScript, args []string) {
+	need(ts, args, 1, "interrupt NAME")
+	ts.Check(watcherOf(ts, args[0]).stop(os.Interrupt))
+}

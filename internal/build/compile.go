@@ -1,0 +1,209 @@
+package build
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/evanw/esbuild/pkg/api"
+
+	"convoke"
+)
+
+// handover is appended to the developer's entry module. It gives a bare
+// `lambda`, which need not be exported, to the worker; an exported one the
+// worker finds by itself. It starts on a line of its own, so that the
+// developer's lines keep their numbers.
+const handover = "\n;__convoke_lambda(typeof lambda === 'undefined' ? undefined : lambda)"
+
+// maxCharacters bounds what the compiler is given. It is far above what a
+// version may hold (convoke.Limits.SourceLength); an operator's setting must
+// not make the compiler's needs unbounded.
+const maxCharacters = 2 << 20
+
+// compile is Compile in this process.
+func compile(ctx context.Context, src Source) (*Output, error) {
+	c, err := newCompilation(src)
+	if err != nil {
+		return nil, err
+	}
+	out := &Output{Format: "cjs"}
+	result := c.bundle(api.FormatCommonJS)
+	if c.modules.topLevelAwait.Load() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		out.Format = "esm"
+		result = c.bundle(api.FormatESModule)
+	}
+	if len(result.Errors) == 0 && !c.keepNames && selfNamedClass.Match(result.OutputFiles[1].Contents) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		c.keepNames = true
+		result = c.bundle(c.format)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(result.Errors) > 0 {
+		return nil, c.failed(result.Errors)
+	}
+	return out, c.finish(out, src, &result)
+}
+
+// selfNamedClass finds what esbuild makes of a top-level class that mentions
+// itself: `class A { … A … }` becomes `var A=class _A{ … _A … }`, whose name
+// is wrong.
+var selfNamedClass = regexp.MustCompile(`\bclass _[\w$]`)
+
+type compilation struct {
+	modules *modules
+	runtime string
+	format  api.Format
+	// keepNames makes functions and classes keep their names where esbuild
+	// renames them. It costs 0.6 µs whenever a named closure is made, 30 times
+	// the price of the closure (measured), so it is on only where a rename can
+	// happen: between several files, and for the classes above.
+	keepNames bool
+}
+
+func newCompilation(src Source) (*compilation, error) {
+	runtime := cmp.Or(src.Runtime, convoke.DefaultRuntime)
+	if !convoke.HasRuntime(runtime) {
+		return nil, convoke.Errorf(convoke.CodeBuildFailed, "runtime %q does not exist; use one of %s", runtime, strings.Join(convoke.RuntimeNames(), ", "))
+	}
+	entry := "index.js"
+	if src.Language == convoke.TypeScript {
+		entry = "index.ts"
+	}
+	size := len(src.Code)
+	texts := make(map[string]string, len(src.Files)+1)
+	for name, text := range src.Files {
+		size += len(text)
+		texts[name] = normal(text)
+	}
+	if _, ok := texts[entry]; ok {
+		return nil, convoke.Errorf(convoke.CodeBuildFailed, "the further file %s has the name of the function's own file; rename it", entry)
+	}
+	if size > maxCharacters {
+		return nil, convoke.Errorf(convoke.CodeBuildFailed, "the source has %d bytes; the compiler takes at most %d", size, maxCharacters)
+	}
+	texts[entry] = normal(src.Code)
+	return &compilation{
+		modules:   &modules{entry: entry, texts: texts},
+		runtime:   runtime,
+		keepNames: len(src.Files) > 0,
+	}, nil
+}
+
+// normal drops a byte order mark, as Node does, and turns a hashbang into the
+// comment it is: in the bundle it would not stand on the first line.
+func normal(text string) string {
+	text = strings.TrimPrefix(text, "\uFEFF")
+	if strings.HasPrefix(text, "#!") {
+		text = "//" + text[2:]
+	}
+	return text
+}
+
+func (c *compilation) bundle(format api.Format) api.BuildResult {
+	c.format = format
+	return api.Build(api.BuildOptions{
+		// esbuild lists the directory of an entry point to see whether it is a
+		// file; this one does not exist, and modules.resolve answers for it.
+		EntryPoints: []string{namespace + ":/" + c.modules.entry},
+		Outfile:     "bundle.js", // never written, but a source map needs a name beside it
+		Bundle:      true,
+		Format:      format,
+		Platform:    api.PlatformNode,
+		Engines:     engines(c.runtime),
+		Supported:   supported(format),
+		Define:      importMeta,
+		KeepNames:   c.keepNames,
+		Charset:     api.CharsetUTF8,
+		// Indentation makes the output grow with the square of the nesting:
+		// 100 kB of `if(1)if(1)…` become 800 MB.
+		MinifyWhitespace: true,
+		LegalComments:    api.LegalCommentsNone,
+		Sourcemap:        api.SourceMapExternal,
+		SourcesContent:   api.SourcesContentExclude, // finish puts in the developer's own text
+		TsconfigRaw:      "{}",
+		Metafile:         true,
+		LogLevel:         api.LogLevelSilent,
+		Plugins:          []api.Plugin{c.modules.plugin()},
+	})
+}
+
+func engines(runtime string) []api.Engine {
+	return []api.Engine{{Name: api.EngineNode, Version: strings.TrimPrefix(runtime, "node")}}
+}
+
+// supported makes import() a require() in CommonJS: what it can reach are the
+// same modules, and the worker's require says clearly what is missing.
+func supported(format api.Format) map[string]bool {
+	if format == api.FormatCommonJS {
+		return map[string]bool{"dynamic-import": false}
+	}
+	return nil
+}
+
+// importMeta gives import.meta, which CommonJS lacks, the members that modules
+// use, such as in createRequire(import.meta.url).
+var importMeta = map[string]string{
+	"import.meta.url":      `"file:///index.js"`,
+	"import.meta.filename": `"/index.js"`,
+	"import.meta.dirname":  `"/"`,
+}
+
+func (c *compilation) failed(messages []api.Message) error {
+	problems := c.modules.problems(messages)
+	first := problems[0]
+	text := fmt.Sprintf("the code does not compile: %s:%d:%d: %s", first.File, first.Line, first.Column, first.Text)
+	if n := len(problems) - 1; n > 0 {
+		text += fmt.Sprintf(" (and %d more)", n)
+	}
+	return &convoke.Error{Code: convoke.CodeBuildFailed, Message: text, Problems: problems}
+}
+
+func (c *compilation) finish(out *Output, src Source, result *api.BuildResult) error {
+	var meta struct {
+		Inputs map[string]struct {
+			Format string `json:"format"`
+		} `json:"inputs"`
+	}
+	if err := json.Unmarshal([]byte(result.Metafile), &meta); err != nil {
+		return fmt.Errorf("read the compiler's metafile: %w", err)
+	}
+	module := meta.Inputs[namespace+":"+c.modules.entry].Format == "esm"
+
+	out.Contract = cmp.Or(src.Contract, contractOf(module, c.modules.plain))
+	out.Warnings = c.modules.problems(result.Warnings)
+
+	strict := module && out.Format == "cjs"
+	for _, file := range result.OutputFiles {
+		if path.Ext(file.Path) == ".map" {
+			m, err := c.modules.sourceMap(file.Contents, strict)
+			if err != nil {
+				return err
+			}
+			out.SourceMap = m
+			continue
+		}
+		out.Code = file.Contents
+		if strict {
+			// An ES module is strict, and esbuild does not say so in CommonJS.
+			out.Code = append([]byte(strictLine), file.Contents...)
+		}
+	}
+	out.Code = bytes.TrimRight(out.Code, "\n")
+	out.setID(c.runtime)
+	return nil
+}
+
+const strictLine = "\"use strict\";\n"
