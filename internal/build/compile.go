@@ -32,29 +32,21 @@ func compile(ctx context.Context, src Source) (*Output, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Output{Format: "cjs"}
-	result := c.bundle(api.FormatCommonJS)
-	if c.modules.topLevelAwait.Load() {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		out.Format = "esm"
-		result = c.bundle(api.FormatESModule)
+	b := c.bundle("cjs")
+	if c.modules.topLevelAwait.Load() && ctx.Err() == nil {
+		b = c.bundle("esm")
 	}
-	if len(result.Errors) == 0 && !c.keepNames && selfNamedClass.Match(result.OutputFiles[1].Contents) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
+	if !c.keepNames && selfNamedClass.Match(b.code) && ctx.Err() == nil {
 		c.keepNames = true
-		result = c.bundle(c.format)
+		b = c.bundle(b.format)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if len(result.Errors) > 0 {
-		return nil, c.failed(result.Errors)
+	if len(b.errors) > 0 {
+		return nil, c.failed(b.errors)
 	}
-	return out, c.finish(out, src, &result)
+	return c.output(src, b)
 }
 
 // selfNamedClass finds what esbuild makes of a top-level class that mentions
@@ -65,7 +57,6 @@ var selfNamedClass = regexp.MustCompile(`\bclass _[\w$]`)
 type compilation struct {
 	modules *modules
 	runtime string
-	format  api.Format
 	// keepNames makes functions and classes keep their names where esbuild
 	// renames them. It costs 0.6 µs whenever a named closure is made, 30 times
 	// the price of the closure (measured), so it is on only where a rename can
@@ -112,18 +103,25 @@ func normal(text string) string {
 	return text
 }
 
-func (c *compilation) bundle(format api.Format) api.BuildResult {
-	c.format = format
-	return api.Build(api.BuildOptions{
+// bundled is what one run of esbuild gives.
+type bundled struct {
+	format           string // "cjs" or "esm"
+	code, sourceMap  []byte
+	metafile         string
+	warnings, errors []api.Message
+}
+
+func (c *compilation) bundle(format string) bundled {
+	result := api.Build(api.BuildOptions{
 		// esbuild lists the directory of an entry point to see whether it is a
 		// file; this one does not exist, and modules.resolve answers for it.
 		EntryPoints: []string{namespace + ":/" + c.modules.entry},
 		Outfile:     "bundle.js", // never written, but a source map needs a name beside it
 		Bundle:      true,
-		Format:      format,
+		Format:      formats[format],
 		Platform:    api.PlatformNode,
-		Engines:     engines(c.runtime),
-		Supported:   supported(format),
+		Engines:     []api.Engine{{Name: api.EngineNode, Version: strings.TrimPrefix(c.runtime, "node")}},
+		Supported:   supported[format],
 		Define:      importMeta,
 		KeepNames:   c.keepNames,
 		Charset:     api.CharsetUTF8,
@@ -132,26 +130,28 @@ func (c *compilation) bundle(format api.Format) api.BuildResult {
 		MinifyWhitespace: true,
 		LegalComments:    api.LegalCommentsNone,
 		Sourcemap:        api.SourceMapExternal,
-		SourcesContent:   api.SourcesContentExclude, // finish puts in the developer's own text
+		SourcesContent:   api.SourcesContentExclude, // output puts in the developer's own text
 		TsconfigRaw:      "{}",
 		Metafile:         true,
 		LogLevel:         api.LogLevelSilent,
 		Plugins:          []api.Plugin{c.modules.plugin()},
 	})
+	b := bundled{format: format, metafile: result.Metafile, warnings: result.Warnings, errors: result.Errors}
+	for _, file := range result.OutputFiles {
+		if path.Ext(file.Path) == ".map" {
+			b.sourceMap = file.Contents
+		} else {
+			b.code = file.Contents
+		}
+	}
+	return b
 }
 
-func engines(runtime string) []api.Engine {
-	return []api.Engine{{Name: api.EngineNode, Version: strings.TrimPrefix(runtime, "node")}}
-}
+var formats = map[string]api.Format{"cjs": api.FormatCommonJS, "esm": api.FormatESModule}
 
 // supported makes import() a require() in CommonJS: what it can reach are the
 // same modules, and the worker's require says clearly what is missing.
-func supported(format api.Format) map[string]bool {
-	if format == api.FormatCommonJS {
-		return map[string]bool{"dynamic-import": false}
-	}
-	return nil
-}
+var supported = map[string]map[string]bool{"cjs": {"dynamic-import": false}}
 
 // importMeta gives import.meta, which CommonJS lacks, the members that modules
 // use, such as in createRequire(import.meta.url).
@@ -171,39 +171,35 @@ func (c *compilation) failed(messages []api.Message) error {
 	return &convoke.Error{Code: convoke.CodeBuildFailed, Message: text, Problems: problems}
 }
 
-func (c *compilation) finish(out *Output, src Source, result *api.BuildResult) error {
+func (c *compilation) output(src Source, b bundled) (*Output, error) {
 	var meta struct {
 		Inputs map[string]struct {
 			Format string `json:"format"`
 		} `json:"inputs"`
 	}
-	if err := json.Unmarshal([]byte(result.Metafile), &meta); err != nil {
-		return fmt.Errorf("read the compiler's metafile: %w", err)
+	if err := json.Unmarshal([]byte(b.metafile), &meta); err != nil {
+		return nil, fmt.Errorf("read the compiler's metafile: %w", err)
 	}
 	module := meta.Inputs[namespace+":"+c.modules.entry].Format == "esm"
-
-	out.Contract = cmp.Or(src.Contract, contractOf(module, c.modules.plain))
-	out.Warnings = c.modules.problems(result.Warnings)
-
-	strict := module && out.Format == "cjs"
-	for _, file := range result.OutputFiles {
-		if path.Ext(file.Path) == ".map" {
-			m, err := c.modules.sourceMap(file.Contents, strict)
-			if err != nil {
-				return err
-			}
-			out.SourceMap = m
-			continue
-		}
-		out.Code = file.Contents
-		if strict {
-			// An ES module is strict, and esbuild does not say so in CommonJS.
-			out.Code = append([]byte(strictLine), file.Contents...)
-		}
+	strict := module && b.format == "cjs"
+	sourceMap, err := c.modules.sourceMap(b.sourceMap, strict)
+	if err != nil {
+		return nil, err
 	}
-	out.Code = bytes.TrimRight(out.Code, "\n")
+	out := &Output{
+		Format:    b.format,
+		Contract:  cmp.Or(src.Contract, contractOf(module, c.modules.plain)),
+		Code:      bytes.TrimRight(b.code, "\n"),
+		SourceMap: sourceMap,
+		Warnings:  c.modules.problems(b.warnings),
+	}
+	if strict {
+		out.Code = append([]byte(strictLine), out.Code...)
+	}
 	out.setID(c.runtime)
-	return nil
+	return out, nil
 }
 
+// strictLine is what an ES module needs to stay strict as CommonJS; esbuild
+// leaves it out. Further files that are CommonJS become strict with it.
 const strictLine = "\"use strict\";\n"

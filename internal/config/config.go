@@ -30,7 +30,7 @@ type Config struct {
 	Data          string         `yaml:"data" env:"DATA" help:"folder of the database and everything else that is kept"`
 	Runtimes      string         `yaml:"runtimes" env:"RUNTIMES" help:"folder of the pinned Node.js builds; searched for beside the binary and in runtime/node"`
 	Sandbox       Sandbox        `yaml:"sandbox" env:"SANDBOX" help:"how functions are isolated: auto, namespaces, landlock or none"`
-	AdminPassword convoke.Secret `yaml:"adminPassword" env:"ADMIN_PASSWORD" flag:"no" help:"password of the user admin, who is created or changed at start"`
+	AdminPassword convoke.Secret `yaml:"adminPassword" env:"ADMIN_PASSWORD" flag:"no" help:"password of the user admin, who is created at the first start; one is made up and shown otherwise"`
 	Profile       string         `yaml:"profile" env:"PROFILE" help:"file to write a profile for client commands to at start"`
 
 	Log           Log  `yaml:"log" envPrefix:"LOG_"`

@@ -159,7 +159,9 @@ func (w *world) do(t *testing.T, as, method, path, body string, header http.Head
 	if !strings.HasPrefix(path, "/api/") && !slices.Contains([]string{"/livez", "/readyz", "/metrics", "/openapi.json"}, path) {
 		path = "/api/account/" + home + path
 	}
-	r, err := http.NewRequestWithContext(t.Context(), method, w.url+path, strings.NewReader(body))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // a stream that should have refused does not end
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, w.url+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,8 @@ func TestBlanksAreRefilled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, Config[*fake]{Blanks: 3, StartParallel: 2})
-		if s := b.Stats(); s.Blanks != 3 || b.host.most != 2 {
-			t.Fatalf("%d blanks, %d started at a time; want 3, 2", s.Blanks, b.host.most)
+		if s := b.Stats(); s.Blanks != 3 || b.host.get(&b.host.most) != 2 {
+			t.Fatalf("%d blanks, %d started at a time; want 3, 2", s.Blanks, b.host.get(&b.host.most))
 		}
 		l := b.acquire(b.target("1", "f"))
 		if s := b.Stats(); s.Blanks != 2 {
@@ -36,13 +36,13 @@ func TestRefillMakesWayForColdStarts(t *testing.T) {
 		b.host.set(func() { b.host.loadTime = 20 * time.Millisecond; b.host.most = 0 })
 		first := b.request(t.Context(), b.target("1", "f"))
 		time.Sleep(19 * time.Millisecond)
-		if b.host.most != 0 {
+		if b.host.get(&b.host.most) != 0 {
 			t.Error("a refill competes with a load")
 		}
 		<-first.done
 		time.Sleep(time.Millisecond)
-		if b.host.starting != 1 {
-			t.Errorf("%d refills after the load, want 1", b.host.starting)
+		if b.host.get(&b.host.starting) != 1 {
+			t.Errorf("%d refills after the load, want 1", b.host.get(&b.host.starting))
 		}
 		// A function that loads for long must not stop the refill.
 		time.Sleep(time.Second)
@@ -114,7 +114,10 @@ func TestBlanksThatDoNotStart(t *testing.T) {
 		}
 		w.die()
 		time.Sleep(time.Minute)
-		if f := b.shelves[b.classOf("", 0)].failures; f < 5 || f > 20 {
+		b.mu.Lock()
+		f := b.shelves[b.classOf("", 0)].failures
+		b.mu.Unlock()
+		if f < 5 || f > 20 {
 			t.Errorf("%d attempts in a minute, want a few", f)
 		}
 		b.host.set(func() { b.host.startErr = nil })
@@ -130,14 +133,13 @@ func TestDeadBlankIsReplaced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, Config[*fake]{Blanks: 2})
-		for bl := range b.blanks {
-			bl.worker.die()
-			break
-		}
+		b.mu.Lock()
+		b.shelves[b.classOf("", 0)].ready[0].worker.die()
+		b.mu.Unlock()
 		time.Sleep(100 * time.Millisecond)
 		synctest.Wait()
-		if s := b.Stats(); s.Blanks != 2 || len(b.blanks) != 2 {
-			t.Errorf("%d blanks on the shelf, %d in the books; want 2", s.Blanks, len(b.blanks))
+		if s := b.Stats(); s.Blanks != 2 || b.host.living() != 2 {
+			t.Errorf("%d blanks on the shelf, %d processes; want 2", s.Blanks, b.host.living())
 		}
 	})
 }

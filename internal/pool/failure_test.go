@@ -16,7 +16,7 @@ func TestLoadErrorGoesToWhoWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, Config[*fake]{Blanks: 1})
-		b.host.loadErr = errSyntax
+		b.host.set(func() { b.host.loadErr = errSyntax })
 		f := b.target("1", "f", concurrency(2))
 		one, two, three := b.request(t.Context(), f), b.request(t.Context(), f), b.request(t.Context(), f)
 		for _, r := range []*request{one, two, three} {
@@ -62,7 +62,7 @@ func TestStartErrorGoesToWhoWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, Config[*fake]{})
 		fork := errors.New("no more processes")
-		b.host.startErr = fork
+		b.host.set(func() { b.host.startErr = fork })
 		if _, err := b.Acquire(t.Context(), b.target("1", "f")); !errors.Is(err, fork) {
 			t.Errorf("got %v, want the Starter's error", err)
 		}
@@ -74,7 +74,7 @@ func TestSlowLoadEndsWithStartTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, Config[*fake]{StartTimeout: time.Second})
-		b.host.loadTime = time.Hour
+		b.host.set(func() { b.host.loadTime = time.Hour })
 		r := b.request(t.Context(), b.target("1", "f"))
 		<-r.done
 		if convoke.ErrorCode(r.err) != convoke.CodeTimeout || r.took != time.Second {
@@ -87,7 +87,7 @@ func TestBackOffAfterFailures(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, Config[*fake]{Blanks: 1})
-		b.host.loadErr = errSyntax
+		b.host.set(func() { b.host.loadErr = errSyntax })
 		f := b.target("1", "f")
 		// Somebody hammers a broken function for ten seconds.
 		for range 10_000 {
@@ -96,8 +96,8 @@ func TestBackOffAfterFailures(t *testing.T) {
 			}
 			time.Sleep(time.Millisecond)
 		}
-		if b.host.loads > 10 {
-			t.Errorf("%d loads in ten seconds, want a handful", b.host.loads)
+		if b.host.get(&b.host.loads) > 10 {
+			t.Errorf("%d loads in ten seconds, want a handful", b.host.get(&b.host.loads))
 		}
 		b.host.set(func() { b.host.loadErr = nil })
 		time.Sleep(maxBackOff)
@@ -112,7 +112,7 @@ func TestFailuresAreForgotten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, Config[*fake]{Blanks: 1})
-		b.host.loadErr = errSyntax
+		b.host.set(func() { b.host.loadErr = errSyntax })
 		if _, err := b.Acquire(t.Context(), b.target("1", "f")); err == nil {
 			t.Fatal("loaded")
 		}
@@ -233,8 +233,8 @@ func TestShutdownWaitsForLeases(t *testing.T) {
 		if err := <-ended; err != nil || time.Since(begin) > 10*time.Millisecond {
 			t.Errorf("ended with %v after %v", err, time.Since(begin))
 		}
-		if len(b.host.alive) != 0 || l.Worker.killed {
-			t.Errorf("%d processes alive, killed %v", len(b.host.alive), l.Worker.killed)
+		if b.host.living() != 0 || l.Worker.wasKilled() {
+			t.Errorf("%d processes alive, killed %v", b.host.living(), l.Worker.wasKilled())
 		}
 	})
 }
@@ -248,8 +248,8 @@ func TestShutdownKillsAfterGrace(t *testing.T) {
 		if err := b.stop(); err != nil || time.Since(begin) != 3*time.Second {
 			t.Errorf("ended with %v after %v, want after 3s", err, time.Since(begin))
 		}
-		if !l.Worker.killed || len(b.host.alive) != 0 {
-			t.Errorf("killed %v, %d processes alive", l.Worker.killed, len(b.host.alive))
+		if !l.Worker.wasKilled() || b.host.living() != 0 {
+			t.Errorf("killed %v, %d processes alive", l.Worker.wasKilled(), b.host.living())
 		}
 		l.Release(1) // late, and harmless
 	})

@@ -32,11 +32,15 @@ func (w *fake) Close(time.Duration) {
 	w.mu.Lock()
 	w.closed = true
 	w.mu.Unlock()
-	if w.host.closeTime == 0 {
+	h := w.host
+	h.mu.Lock()
+	after := h.closeTime
+	h.mu.Unlock()
+	if after == 0 {
 		w.die()
 		return
 	}
-	time.AfterFunc(w.host.closeTime, w.die)
+	time.AfterFunc(after, w.die)
 }
 
 func (w *fake) Kill() {
@@ -46,6 +50,18 @@ func (w *fake) Kill() {
 	if !w.host.immortal {
 		w.die()
 	}
+}
+
+func (w *fake) wasClosed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.closed
+}
+
+func (w *fake) wasKilled() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.killed
 }
 
 func (w *fake) Resident() int64 {
@@ -91,8 +107,9 @@ func (h *host) Start(ctx context.Context, runtime string, memoryMiB int) (*fake,
 	h.mu.Lock()
 	h.starting++
 	h.most = max(h.most, h.starting)
+	takes := h.startTime
 	h.mu.Unlock()
-	err := pass(ctx, h.startTime)
+	err := pass(ctx, takes)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.starting--
@@ -126,9 +143,9 @@ func (h *host) load(ctx context.Context, w *fake, key string) error {
 		a.mu.Unlock()
 	}
 	h.mostAlive = max(h.mostAlive, busy)
-	err := h.loadErr
+	err, takes := h.loadErr, h.loadTime
 	h.mu.Unlock()
-	if e := pass(ctx, h.loadTime); e != nil {
+	if e := pass(ctx, takes); e != nil {
 		return e
 	}
 	return err
@@ -147,6 +164,25 @@ func (h *host) set(change func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	change()
+}
+
+func (h *host) get(counter *int) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return *counter
+}
+
+func (h *host) living() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.alive)
+}
+
+// trespassed says which worker was loaded twice, if one was.
+func (h *host) trespassed() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.trespass
 }
 
 // aliveWith counts the processes that were given a key; "" counts blanks.
@@ -189,8 +225,8 @@ func setup(t *testing.T, cfg Config[*fake]) *bench {
 		if err := b.stop(); err != nil {
 			t.Errorf("Run: %v", err)
 		}
-		if h.trespass != "" {
-			t.Error(h.trespass)
+		if s := h.trespassed(); s != "" {
+			t.Error(s)
 		}
 	})
 	<-b.Ready()

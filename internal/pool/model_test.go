@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,7 +58,7 @@ type machine struct {
 	pending []*modelRequest
 	leases  []held
 	spare   map[*fake]bool // probes that the pool did not take
-	pressed bool
+	pressed atomic.Bool
 }
 
 type modelRequest struct {
@@ -89,7 +90,7 @@ func newMachine(r *rapid.T) *machine {
 		StartParallel:          rapid.IntRange(1, 3).Draw(r, "startParallel"),
 		StartTimeout:           2 * time.Second,
 		Grace:                  3 * time.Second,
-		Pressure:               func() bool { m.p.mu.Lock(); defer m.p.mu.Unlock(); return m.pressed },
+		Pressure:               m.pressed.Load,
 	})
 	for n := range 4 {
 		m.targets = append(m.targets, m.newTarget(n))
@@ -215,9 +216,7 @@ func (m *machine) adopt(r *rapid.T) {
 		return
 	}
 	m.p.Adopt(t, w)
-	w.mu.Lock()
-	m.spare[w] = w.closed
-	w.mu.Unlock()
+	m.spare[w] = w.wasClosed()
 }
 
 func (m *machine) breakLoad(r *rapid.T) {
@@ -239,9 +238,7 @@ func (m *machine) breakStart(r *rapid.T) {
 }
 
 func (m *machine) squeeze(r *rapid.T) {
-	m.p.mu.Lock()
-	m.pressed = rapid.Bool().Draw(r, "pressed")
-	m.p.mu.Unlock()
+	m.pressed.Store(rapid.Bool().Draw(r, "pressed"))
 }
 
 // check holds after every step, once everything that could move has moved.
@@ -251,8 +248,8 @@ func (m *machine) check(r *rapid.T) {
 	if err := audit(m.p); err != nil {
 		r.Fatal(err)
 	}
-	if m.h.trespass != "" {
-		r.Fatal(m.h.trespass)
+	if s := m.h.trespassed(); s != "" {
+		r.Fatal(s)
 	}
 	// What the processes say, against the leases given out.
 	perWorker := map[*fake]int{}
@@ -335,7 +332,7 @@ func (m *machine) end() {
 	}
 	synctest.Wait()
 	time.Sleep(2 * time.Second) // workers that Adopt turned down
-	if len(m.h.alive) != 0 {
-		m.r.Errorf("%d processes outlived the pool", len(m.h.alive))
+	if m.h.living() != 0 {
+		m.r.Errorf("%d processes outlived the pool", m.h.living())
 	}
 }

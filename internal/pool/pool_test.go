@@ -113,7 +113,9 @@ func TestWaitOrStart(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := setup(t, Config[*fake]{})
 				// So that the start is expected to take what it takes.
+				b.mu.Lock()
 				b.spawnTime, b.loadTime = 30*time.Millisecond, 3*time.Millisecond
+				b.mu.Unlock()
 				f := b.target("1", "f")
 				l := b.acquire(f)
 				l.Release(tc.run)
@@ -161,7 +163,9 @@ func TestStartedInstanceServesTheOldest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, Config[*fake]{})
+		b.mu.Lock()
 		b.spawnTime, b.loadTime = 30*time.Millisecond, 3*time.Millisecond
+		b.mu.Unlock()
 		f := b.target("1", "f")
 		l := b.acquire(f)
 		l.Release(10 * time.Millisecond)
@@ -203,8 +207,8 @@ func TestBurstStartsNoMoreThanIsWanted(t *testing.T) {
 			}()
 		}
 		time.Sleep(time.Second)
-		if b.host.most > 2 || b.host.n > 4 {
-			t.Errorf("%d processes, %d at the same time; want few, at most 2 at a time", b.host.n, b.host.most)
+		if b.host.get(&b.host.most) > 2 || b.host.get(&b.host.n) > 4 {
+			t.Errorf("%d processes, %d at the same time; want few, at most 2 at a time", b.host.get(&b.host.n), b.host.get(&b.host.most))
 		}
 		if s := b.Stats(); s.Starting != 0 || s.Waiters != 0 {
 			t.Errorf("%d starting and %d waiting after the burst", s.Starting, s.Waiters)
@@ -352,8 +356,8 @@ func TestKeepHoldsMinInstances(t *testing.T) {
 		if s := b.Stats(); s.Idle != 2 {
 			t.Fatalf("%d idle instances, want 2 beyond the idle time", s.Idle)
 		}
-		if b.host.loads != 2 {
-			t.Fatalf("%d loads for 2 instances: they were ended and started again", b.host.loads)
+		if b.host.get(&b.host.loads) != 2 {
+			t.Fatalf("%d loads for 2 instances: they were ended and started again", b.host.get(&b.host.loads))
 		}
 		l := b.acquire(f)
 		if l.Cold {
@@ -451,7 +455,7 @@ func TestDiscard(t *testing.T) {
 			t.Error("a discarded instance was leased")
 		}
 		two.Release(1)
-		if !isGone(two.Worker) || !two.Worker.killed {
+		if !isGone(two.Worker) || !two.Worker.wasKilled() {
 			t.Error("the discarded worker was not killed after its last lease")
 		}
 		three.Release(1)
@@ -483,7 +487,7 @@ func TestAdopt(t *testing.T) {
 		full := probe()
 		b.Adopt(f, full)
 		b.check()
-		if !full.closed {
+		if !full.wasClosed() {
 			t.Error("a worker was adopted beyond the bound")
 		}
 		l.Release(1)
@@ -491,7 +495,7 @@ func TestAdopt(t *testing.T) {
 		b.Retire("f")
 		late := probe()
 		b.Adopt(f, late)
-		if !late.closed {
+		if !late.wasClosed() {
 			t.Error("a worker of a retired target was adopted")
 		}
 		time.Sleep(time.Second)

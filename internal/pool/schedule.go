@@ -161,7 +161,7 @@ func (p *Pool[W]) reserve(g *group[W]) (victims []*instance[W], ok bool) {
 		victims = append(victims, v)
 	}
 	for _, v := range victims {
-		p.forget(v.group) // it is below its bound now, or gone
+		p.settle(v.group) // it is below its bound now, or gone
 	}
 	return victims, true
 }

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,7 +14,7 @@ func TestEvictsLeastRecentlyUsed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, Config[*fake]{Blanks: 1, MaxInstances: 3})
-		b.host.closeTime = 20 * time.Millisecond
+		b.host.set(func() { b.host.closeTime = 20 * time.Millisecond })
 		workers := map[string]*fake{}
 		for _, key := range []string{"a", "b", "c", "a"} {
 			time.Sleep(time.Second)
@@ -29,8 +30,8 @@ func TestEvictsLeastRecentlyUsed(t *testing.T) {
 		if l.ColdStart != 23*time.Millisecond {
 			t.Errorf("cold start took %v, want 20ms for b to go and 3ms to load", l.ColdStart)
 		}
-		if b.host.mostAlive > 3 {
-			t.Errorf("%d instances at the same time, want 3 at most", b.host.mostAlive)
+		if b.host.get(&b.host.mostAlive) > 3 {
+			t.Errorf("%d instances at the same time, want 3 at most", b.host.get(&b.host.mostAlive))
 		}
 		l.Release(1)
 	})
@@ -118,8 +119,8 @@ func TestAccountBound(t *testing.T) {
 }
 
 // load keeps n requests of t under way, each for run, and counts those served.
-func (b *bench) load(ctx context.Context, t *Target[*fake], n int, run time.Duration) *int {
-	served := new(int)
+func (b *bench) load(ctx context.Context, t *Target[*fake], n int, run time.Duration) *atomic.Int64 {
+	served := new(atomic.Int64)
 	for range n {
 		go func() {
 			for ctx.Err() == nil {
@@ -129,9 +130,7 @@ func (b *bench) load(ctx context.Context, t *Target[*fake], n int, run time.Dura
 				}
 				time.Sleep(run)
 				l.Release(run)
-				b.mu.Lock()
-				*served++
-				b.mu.Unlock()
+				served.Add(1)
 			}
 		}()
 	}
@@ -145,7 +144,7 @@ func TestFairShares(t *testing.T) {
 		places  int
 		targets []func(b *bench) *Target[*fake] // the first is there before the others
 		seconds time.Duration
-		atLeast int // what each of the others must get done
+		atLeast int64 // what each of the others must get done
 	}{
 		"a late account gets half the node": {
 			places: 4, seconds: 20, atLeast: 380,
@@ -193,7 +192,7 @@ func TestFairShares(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := setup(t, Config[*fake]{Blanks: 1, MaxInstances: tc.places})
 				ctx, cancel := context.WithCancel(t.Context())
-				var served []*int
+				var served []*atomic.Int64
 				for _, target := range tc.targets {
 					served = append(served, b.load(ctx, target(b), 40, 100*time.Millisecond))
 					time.Sleep(time.Second)
@@ -204,13 +203,12 @@ func TestFairShares(t *testing.T) {
 				cancel()
 				time.Sleep(time.Second)
 				for n, got := range served {
-					t.Logf("%d served: %d", n, *got)
-					if *got < tc.atLeast {
-						t.Errorf("target %d got %d requests done, want at least %d", n, *got, tc.atLeast)
+					if got.Load() < tc.atLeast {
+						t.Errorf("target %d got %d requests done, want at least %d", n, got.Load(), tc.atLeast)
 					}
 				}
-				if b.host.loads > int(tc.seconds)*10 {
-					t.Errorf("%d instances were started to share: thrashing", b.host.loads)
+				if b.host.get(&b.host.loads) > int(tc.seconds)*10 {
+					t.Errorf("%d instances were started to share: thrashing", b.host.get(&b.host.loads))
 				}
 			})
 		})
@@ -240,11 +238,11 @@ func TestMemoryBudget(t *testing.T) {
 		r.lease.Release(1)
 		time.Sleep(time.Second)
 		three.Release(1)
-		b.host.closeTime = 10 * time.Second
+		b.host.set(func() { b.host.closeTime = 10 * time.Second })
 		two.Worker.setResident(40 << 20)
 		time.Sleep(3 * sweepEvery) // the oldest is still on its way out
-		if !r.lease.Worker.closed || three.Worker.closed {
-			t.Errorf("closed: oldest %v, newest %v; want the oldest only", r.lease.Worker.closed, three.Worker.closed)
+		if !r.lease.Worker.wasClosed() || three.Worker.wasClosed() {
+			t.Errorf("closed: oldest %v, newest %v; want the oldest only", r.lease.Worker.wasClosed(), three.Worker.wasClosed())
 		}
 		one.Release(1)
 		two.Release(1)
@@ -255,7 +253,7 @@ func TestMemoryOfSeveralMakesRoomForOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, Config[*fake]{Blanks: 1, MemoryMiB: 100, InstanceMiB: 60})
-		b.host.closeTime = 5 * time.Second
+		b.host.set(func() { b.host.closeTime = 5 * time.Second })
 		small, big := b.target("1", "small"), b.target("1", "big")
 		one := b.acquire(small)
 		one.Worker.setResident(20 << 20)
@@ -266,8 +264,8 @@ func TestMemoryOfSeveralMakesRoomForOne(t *testing.T) {
 		one.Release(1)
 		r := b.request(t.Context(), b.target("1", "f"))
 		// The small one goes, which is not enough; it holds its memory until it is gone.
-		if s := b.Stats(); !one.Worker.closed || s.Places != 2 || s.MemoryBytes != 90<<20 {
-			t.Errorf("closed %v, %d places, %d MiB", one.Worker.closed, s.Places, s.MemoryBytes>>20)
+		if s := b.Stats(); !one.Worker.wasClosed() || s.Places != 2 || s.MemoryBytes != 90<<20 {
+			t.Errorf("closed %v, %d places, %d MiB", one.Worker.wasClosed(), s.Places, s.MemoryBytes>>20)
 		}
 		time.Sleep(10 * time.Second)
 		if s := b.Stats(); r.isDone() || s.Places != 1 {
@@ -285,8 +283,8 @@ func TestMemoryOfSeveralMakesRoomForOne(t *testing.T) {
 func TestPressureEvictsIdle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		pressed := false
-		b := setup(t, Config[*fake]{Blanks: 1, Pressure: func() bool { return pressed }})
+		var pressed atomic.Bool
+		b := setup(t, Config[*fake]{Blanks: 1, Pressure: pressed.Load})
 		b.Keep(b.target("1", "kept", minInstances(1)))
 		busy := b.acquire(b.target("1", "busy"))
 		var leases []*Lease[*fake]
@@ -296,7 +294,7 @@ func TestPressureEvictsIdle(t *testing.T) {
 		for _, l := range leases {
 			l.Release(1)
 		}
-		pressed = true
+		pressed.Store(true)
 		time.Sleep(sweepEvery)
 		if s := b.Stats(); s.Idle != 5 {
 			t.Errorf("%d idle after one second of pressure, want 5 of 7", s.Idle)

@@ -16,9 +16,9 @@ import (
 )
 
 // TestStress lets real goroutines do everything at once, for the race
-// detector, and then sees that no goroutine and no process is left.
+// detector, and then sees that no goroutine and no process is left. It is not
+// parallel, because it looks at all goroutines of the test.
 func TestStress(t *testing.T) {
-	t.Parallel()
 	h := &host{startTime: time.Millisecond, loadTime: 100 * time.Microsecond, closeTime: 100 * time.Microsecond, alive: map[*fake]bool{}}
 	p := New(Config[*fake]{
 		Starter: h, Blanks: 2, MaxInstances: 6, MaxInstancesPerAccount: 4, MaxWaiters: 20,
@@ -90,28 +90,27 @@ func TestStress(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	t.Logf("%d served, %d refused, %d processes", served.Load(), refused.Load(), h.n)
+	t.Logf("%d served, %d refused, %d processes", served.Load(), refused.Load(), h.get(&h.n))
 	if served.Load() < refused.Load() {
 		t.Errorf("%d served, %d refused: hardly anybody was served", served.Load(), refused.Load())
 	}
-	if h.trespass != "" {
-		t.Error(h.trespass)
+	if s := h.trespassed(); s != "" {
+		t.Error(s)
 	}
-	if len(h.alive) != 0 {
-		t.Errorf("%d processes are left", len(h.alive))
+	if h.living() != 0 {
+		t.Errorf("%d processes are left", h.living())
 	}
 	if left := goroutinesOf("pool.(*Pool"); left != "" {
 		t.Errorf("goroutines are left:\n%s", left)
 	}
 }
 
-// goroutinesOf returns the stacks that hold name, but for those in bubbles:
-// these are other tests that run at the same time.
+// goroutinesOf returns the stacks that hold name.
 func goroutinesOf(name string) string {
 	buf := make([]byte, 4<<20)
 	var out []string
 	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-		if strings.Contains(stack, name) && !strings.Contains(stack, "synctest bubble") {
+		if strings.Contains(stack, name) {
 			out = append(out, stack)
 		}
 	}

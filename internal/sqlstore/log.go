@@ -119,7 +119,7 @@ func positive(n, otherwise int) int {
 // DeleteLogsBefore removes entries, invocations and counters older than
 // before, at most limit of each a call, and says how many went.
 func (s *Store) DeleteLogsBefore(ctx context.Context, before time.Time, limit int) (int, error) {
-	 // less than 0 would be no limit
+	limit = max(limit, 0) // less than 0 would be no limit
 	var removed int64
 	err := s.runlog.write(ctx, func(t tx) error {
 		for _, statement := range []string{

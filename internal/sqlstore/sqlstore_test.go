@@ -112,6 +112,28 @@ func TestConnectionsAreSetUp(t *testing.T) {
 	}
 }
 
+// TestOpenTogether creates and migrates one directory several times at once.
+func TestOpenTogether(t *testing.T) {
+	t.Parallel()
+	for range 5 {
+		dir := t.TempDir()
+		var wg sync.WaitGroup
+		for range 6 {
+			wg.Go(func() {
+				s, err := Open(t.Context(), Config{Dir: dir})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
 func TestReopen(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

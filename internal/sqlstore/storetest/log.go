@@ -131,6 +131,12 @@ func testLogSequence(t *testing.T, s Store) {
 	if second[0].Seq <= first[2].Seq {
 		t.Errorf("number %d was given after %d", second[0].Seq, first[2].Seq)
 	}
+	// A late entry is the newest all the same: a reader who goes on after the
+	// last number that it saw must not miss one.
+	late := newLogs(1)
+	late[0].Time = at(-100)
+	must(t, s.AppendLogs(ctx, late))
+	same(t, "newest entry", get(s.QueryLogs(ctx, acct, convoke.LogFilter{Limit: 1}))(t), late)
 }
 
 func testDeleteLogsBefore(t *testing.T, s Store) {
@@ -160,6 +166,7 @@ func testDeleteLogsBefore(t *testing.T, s Store) {
 	}{
 		{-500, 100, 0, []int{6, 6, 6}},
 		{0, 0, 0, []int{6, 6, 6}},
+		{0, -1, 0, []int{6, 6, 6}},
 		{0, 2, 2, []int{6, 6, 4}},
 		{0, 100, 2, []int{6, 6, 2}},
 		{4, 3, 6, []int{3, 3, 2}},
