@@ -141,7 +141,7 @@ func (s *Service) resolve(l *convoke.Live) *resolved {
 	r.target = &pool.Target[*worker.Worker]{
 		Key:       l.Deployment.ID,
 		AccountID: l.Function.AccountID, FunctionID: l.Function.ID,
-		Runtime: l.Version.Runtime, Settings: settings,
+		Runtime: l.Version.Runtime, Settings: settings, Ahead: ahead(settings),
 		Load: func(ctx context.Context, w *worker.Worker) error {
 			bundle, err := s.store.FindBundle(ctx, l.Function.AccountID, l.Deployment.BundleID)
 			if err != nil {
@@ -152,6 +152,15 @@ func (s *Service) resolve(l *convoke.Live) *resolved {
 		},
 	}
 	return r
+}
+
+// ahead is how many invocations may be sent ahead to an instance that runs
+// one at a time: enough that it finds the next one when it is done.
+func ahead(settings convoke.Settings) int {
+	if settings.Concurrency == 1 {
+		return 4
+	}
+	return 0
 }
 
 // Switch makes later invocations use what the store says is live and drains

@@ -17,6 +17,7 @@ func (s *Service) program(v *convoke.Version, b *convoke.Bundle, settings convok
 		Contract: b.Contract, Format: b.Format, Code: b.Code, SourceMap: b.SourceMap,
 		Environment:   s.environment(v),
 		MemoryMiB:     settings.MemoryMiB,
+		Serial:        settings.Concurrency == 1,
 		ResultBytes:   s.limits.ResultBytes,
 		LogEntries:    s.limits.LogEntries,
 		LogCharacters: s.limits.LogCharacters,

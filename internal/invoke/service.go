@@ -151,10 +151,14 @@ func (s *Service) attempt(ctx context.Context, live *resolved, r Request, out *R
 	rec.ColdStart += lease.ColdStart
 
 	res, err := lease.Worker.Invoke(worker.Call{RequestID: r.RequestID, Input: r.Input, Timeout: live.timeout})
-	if res.Spent || errors.Is(err, worker.ErrNotStarted) {
+	switch {
+	case errors.Is(err, worker.ErrRecalled):
+		lease.Recall()
+		return err
+	case res.Spent, errors.Is(err, worker.ErrNotStarted):
 		lease.Discard()
-	} else {
-		lease.Release(res.Run)
+	default:
+		lease.Release(res.Own, res.CPU)
 	}
 	rec.Run, rec.CPU, rec.PeakMemory, rec.ResultBytes = res.Run, res.CPU, res.PeakMemory, len(res.JSON)
 	out.JSON = res.JSON

@@ -33,7 +33,7 @@ func benchPool(b *testing.B, targets, concurrency int) (*Pool[*fake], []*Target[
 		if err != nil {
 			b.Fatal(err)
 		}
-		l.Release(time.Millisecond)
+		l.Release(time.Millisecond, 0)
 	}
 	return p, ts
 }
@@ -48,7 +48,7 @@ func BenchmarkAcquireRelease(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				l.Release(time.Millisecond)
+				l.Release(time.Millisecond, 0)
 			}
 		})
 	}
@@ -65,7 +65,7 @@ func BenchmarkAcquireReleaseParallel(b *testing.B) {
 				b.Error(err)
 				return
 			}
-			l.Release(time.Millisecond)
+			l.Release(time.Millisecond, 0)
 		}
 	})
 }
@@ -79,7 +79,7 @@ func BenchmarkRefuse(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	l.Release(time.Hour)
+	l.Release(time.Hour, 0)
 	if l, err = p.Acquire(b.Context(), &t); err != nil {
 		b.Fatal(err)
 	}
@@ -89,5 +89,5 @@ func BenchmarkRefuse(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	l.Release(1)
+	l.Release(1, 0)
 }

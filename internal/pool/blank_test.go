@@ -25,7 +25,7 @@ func TestBlanksAreRefilled(t *testing.T) {
 		if s := b.Stats(); s.Blanks != 3 {
 			t.Errorf("%d blanks after a refill, want 3", s.Blanks)
 		}
-		l.Release(1)
+		l.Release(1, 0)
 	})
 }
 
@@ -54,8 +54,8 @@ func TestRefillMakesWayForColdStarts(t *testing.T) {
 			t.Errorf("%d blanks beside a slow load, want 1", s.Blanks)
 		}
 		<-slow.done
-		first.lease.Release(1)
-		slow.lease.Release(1)
+		first.lease.Release(1, 0)
+		slow.lease.Release(1, 0)
 	})
 }
 
@@ -154,6 +154,6 @@ func TestRuntimeOfTarget(t *testing.T) {
 		if want := (class{"node24", 512}); l.Worker.class != want || l.ColdStart != 33*time.Millisecond {
 			t.Errorf("got %v in %v, want %v started for it", l.Worker.class, l.ColdStart, want)
 		}
-		l.Release(1)
+		l.Release(1, 0)
 	})
 }

@@ -48,12 +48,12 @@ func TestLoadErrorSparesWhoCanBeServed(t *testing.T) {
 		if r.isDone() {
 			t.Fatalf("answered %v though there is an instance", r.err)
 		}
-		l.Release(time.Second)
+		l.Release(time.Second, 0)
 		<-r.done
 		if r.err != nil {
 			t.Fatal(r.err)
 		}
-		r.lease.Release(1)
+		r.lease.Release(1, 0)
 	})
 }
 
@@ -101,7 +101,7 @@ func TestBackOffAfterFailures(t *testing.T) {
 		}
 		b.host.set(func() { b.host.loadErr = nil })
 		time.Sleep(maxBackOff)
-		b.acquire(f).Release(1)
+		b.acquire(f).Release(1, 0)
 		if s := b.Stats(); s.Targets[0].Failures != 0 {
 			t.Errorf("%d failures are remembered after a success", s.Targets[0].Failures)
 		}
@@ -134,7 +134,7 @@ func TestCrashLoop(t *testing.T) {
 		for n := range 2 { // the first death may be bad luck: there is no back-off
 			l := b.acquire(f)
 			l.Worker.die()
-			l.Release(time.Millisecond)
+			l.Release(time.Millisecond, 0)
 			synctest.Wait()
 			if got := b.Stats().Targets[0].Failures; got != n+1 {
 				t.Fatalf("%d failures, want %d", got, n+1)
@@ -146,7 +146,7 @@ func TestCrashLoop(t *testing.T) {
 			t.Errorf("got %v, want CodeRuntimeError with RetryAfter", err)
 		}
 		time.Sleep(firstBackOff)
-		b.acquire(f).Release(1)
+		b.acquire(f).Release(1, 0)
 	})
 }
 
@@ -162,8 +162,8 @@ func TestDeathOfTheOnlyInstanceStartsAnother(t *testing.T) {
 		if r.err != nil || !r.lease.Cold {
 			t.Fatalf("waiter got %v, want a new instance", r.err)
 		}
-		l.Release(1)
-		r.lease.Release(1)
+		l.Release(1, 0)
+		r.lease.Release(1, 0)
 	})
 }
 
@@ -174,13 +174,13 @@ func TestDeadIdleInstanceIsNotLeased(t *testing.T) {
 		f := b.target("1", "f")
 		l := b.acquire(f)
 		w := l.Worker
-		l.Release(1)
+		l.Release(1, 0)
 		w.die()
 		// Its watcher had no turn yet.
 		if l = b.acquire(f); l.Worker == w {
 			t.Error("a dead worker was leased")
 		}
-		l.Release(1)
+		l.Release(1, 0)
 	})
 }
 
@@ -199,7 +199,7 @@ func TestDeadBlankIsNoFaultOfTheFunction(t *testing.T) {
 			}
 			return load(ctx, w)
 		}
-		b.acquire(f).Release(1)
+		b.acquire(f).Release(1, 0)
 	})
 }
 
@@ -228,7 +228,7 @@ func TestShutdownWaitsForLeases(t *testing.T) {
 		if len(ended) != 0 || isGone(l.Worker) {
 			t.Fatal("shutdown did not wait for the lease")
 		}
-		l.Release(1)
+		l.Release(1, 0)
 		begin := time.Now()
 		if err := <-ended; err != nil || time.Since(begin) > 10*time.Millisecond {
 			t.Errorf("ended with %v after %v", err, time.Since(begin))
@@ -251,7 +251,7 @@ func TestShutdownKillsAfterGrace(t *testing.T) {
 		if !l.Worker.wasKilled() || b.host.living() != 0 {
 			t.Errorf("killed %v, %d processes alive", l.Worker.wasKilled(), b.host.living())
 		}
-		l.Release(1) // late, and harmless
+		l.Release(1, 0) // late, and harmless
 	})
 }
 

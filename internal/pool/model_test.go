@@ -153,7 +153,7 @@ func (m *machine) takeLease(r *rapid.T) held {
 }
 
 func (m *machine) release(r *rapid.T) {
-	m.takeLease(r).Release(rapid.SampledFrom([]time.Duration{0, time.Millisecond, time.Second}).Draw(r, "run"))
+	m.takeLease(r).Release(rapid.SampledFrom([]time.Duration{0, time.Millisecond, time.Second}).Draw(r, "run"), 0)
 }
 
 func (m *machine) discard(r *rapid.T) {
@@ -308,7 +308,7 @@ func (m *machine) collect(r *rapid.T) {
 func (m *machine) finish() {
 	for range 100 {
 		for _, l := range m.leases {
-			l.Release(time.Millisecond)
+			l.Release(time.Millisecond, 0)
 		}
 		m.leases = nil
 		synctest.Wait()

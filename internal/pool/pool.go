@@ -10,8 +10,9 @@
 // it blocks: starting, loading, measuring and waiting happen outside.
 //
 // What the pool promises (model_test.go tries to break each):
-//   - A worker never has more leases than its target's concurrency, and once
-//     it was loaded for a key it serves no other.
+//   - A worker never has more leases than its target's concurrency and what
+//     its target lets it queue, and once it was loaded for a key it serves no
+//     other.
 //   - There are never more instances than the bounds of target, account and
 //     node, processes that are still on their way out included.
 //   - While a target has waiters it has no free slot, and the oldest waiter
@@ -68,12 +69,19 @@ type Target[W Worker] struct {
 	FunctionID string
 	Runtime    string           // "" is the default
 	Settings   convoke.Settings // resolved
+	// Ahead is how many leases beyond its concurrency a worker may hold while
+	// the target's invocations are so short that the way to the worker and
+	// back counts: it queues them itself. 0 is none.
+	Ahead int
 	// Load turns a blank worker into an instance. It must end when ctx ends.
 	// The pool kills the worker when Load fails.
 	Load func(ctx context.Context, w W) error
 }
 
 func (t *Target[W]) concurrency() int { return max(1, t.Settings.Concurrency) }
+
+// most is how many leases a worker may hold.
+func (t *Target[W]) most() int { return t.concurrency() + max(0, t.Ahead) }
 
 // Config of a Pool. Only Starter is needed.
 type Config[W Worker] struct {
@@ -96,6 +104,9 @@ type Config[W Worker] struct {
 	// go, least recently used first. It is asked once a second.
 	Pressure func() bool
 
+	// Processors bounds the instances of a target whose invocations mostly
+	// compute: more of them would only take turns. The number of processors.
+	Processors    int
 	StartParallel int           // processes started at the same time; the number of processors
 	StartTimeout  time.Duration // to start and load one instance; 15 s
 	Grace         time.Duration // for leases at shutdown; 10 s
@@ -158,6 +169,7 @@ func New[W Worker](cfg Config[W]) *Pool[W] {
 	cfg.MaxWaitersTotal = cmp.Or(cfg.MaxWaitersTotal, 10_000)
 	cfg.MaxWait = cmp.Or(cfg.MaxWait, 30*time.Second)
 	cfg.InstanceMiB = cmp.Or(cfg.InstanceMiB, 32)
+	cfg.Processors = cmp.Or(cfg.Processors, runtime.NumCPU())
 	cfg.StartParallel = cmp.Or(cfg.StartParallel, runtime.NumCPU())
 	cfg.StartTimeout = cmp.Or(cfg.StartTimeout, 15*time.Second)
 	cfg.Grace = cmp.Or(cfg.Grace, 10*time.Second)
@@ -223,8 +235,9 @@ func (p *Pool[W]) Acquire(ctx context.Context, t *Target[W]) (*Lease[W], error) 
 	return p.await(ctx, w)
 }
 
-// Release gives the slot back after an invocation that took run.
-func (l *Lease[W]) Release(run time.Duration) {
+// Release gives the slot back after an invocation that took run, of which the
+// worker computed for cpu.
+func (l *Lease[W]) Release(run, cpu time.Duration) {
 	p, i := l.pool, l.instance
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -232,7 +245,21 @@ func (l *Lease[W]) Release(run time.Duration) {
 		return
 	}
 	l.returned = true
-	i.group.ran(i, run)
+	i.group.ran(i, run, cpu)
+	p.giveBack(i)
+}
+
+// Recall gives the slot back of a lease ahead that its worker has handed back:
+// the target is not as quick as it was, and nothing is leased ahead for a while.
+func (l *Lease[W]) Recall() {
+	p, i := l.pool, l.instance
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if l.returned {
+		return
+	}
+	l.returned = true
+	i.group.aheadFrom = time.Now().Add(aheadPause)
 	p.giveBack(i)
 }
 

@@ -29,12 +29,12 @@ func TestColdThenWarm(t *testing.T) {
 					t.Errorf("first lease: cold %v in %v after %v, want a cold start of %v", l.Cold, l.ColdStart, l.Wait, tc.cold)
 				}
 				first := l.Worker
-				l.Release(time.Millisecond)
+				l.Release(time.Millisecond, 0)
 				l = b.acquire(f)
 				if l.Cold || l.Wait != 0 || l.Worker != first {
 					t.Errorf("second lease: cold %v, wait %v, worker %d; want worker %d at once", l.Cold, l.Wait, l.Worker.id, first.id)
 				}
-				l.Release(time.Millisecond)
+				l.Release(time.Millisecond, 0)
 			})
 		})
 	}
@@ -54,20 +54,20 @@ func TestLeastBusyThenLastUsed(t *testing.T) {
 			t.Fatalf("two slots each of two workers, got %d %d %d %d", one.Worker.id, leases[1].Worker.id, two.Worker.id, leases[3].Worker.id)
 		}
 		// one: 0 leases, two: 1 lease.
-		leases[0].Release(1)
-		leases[1].Release(1)
-		leases[2].Release(1)
+		leases[0].Release(1, 0)
+		leases[1].Release(1, 0)
+		leases[2].Release(1, 0)
 		l := b.acquire(f)
 		if l.Worker != one.Worker {
 			t.Errorf("got worker %d, want the least busy %d", l.Worker.id, one.Worker.id)
 		}
 		// Equally idle: the one used last.
-		leases[3].Release(1)
-		l.Release(1)
+		leases[3].Release(1, 0)
+		l.Release(1, 0)
 		if l = b.acquire(f); l.Worker != one.Worker {
 			t.Errorf("got worker %d, want the last used %d", l.Worker.id, one.Worker.id)
 		}
-		l.Release(1)
+		l.Release(1, 0)
 	})
 }
 
@@ -77,8 +77,8 @@ func TestLeaseEndsOnce(t *testing.T) {
 		b := setup(t, Config[*fake]{Blanks: 1})
 		f := b.target("1", "f", concurrency(2))
 		one, two := b.acquire(f), b.acquire(f)
-		one.Release(1)
-		one.Release(1)
+		one.Release(1, 0)
+		one.Release(1, 0)
 		one.Discard()
 		b.check()
 		if s := b.Stats(); s.Leases != 1 || s.Busy != 1 {
@@ -91,7 +91,7 @@ func TestLeaseEndsOnce(t *testing.T) {
 		if s := b.Stats(); s.Leases != 1 || isGone(two.Worker) {
 			t.Errorf("%d leases, worker gone %v; want the other lease untouched", s.Leases, isGone(two.Worker))
 		}
-		two.Release(1)
+		two.Release(1, 0)
 	})
 }
 
@@ -118,16 +118,16 @@ func TestWaitOrStart(t *testing.T) {
 				b.mu.Unlock()
 				f := b.target("1", "f")
 				l := b.acquire(f)
-				l.Release(tc.run)
+				l.Release(tc.run, 0)
 				l = b.acquire(f)
 				r := b.request(t.Context(), f)
 				time.Sleep(tc.busy)
-				l.Release(tc.run)
+				l.Release(tc.run, 0)
 				<-r.done
 				if r.err != nil || r.lease.Cold != tc.cold || r.took != tc.waited {
 					t.Fatalf("cold %v after %v, error %v; want cold %v after %v", r.lease.Cold, r.took, r.err, tc.cold, tc.waited)
 				}
-				r.lease.Release(1)
+				r.lease.Release(1, 0)
 			})
 		})
 	}
@@ -145,7 +145,7 @@ func TestWaitersAreServedInOrder(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		for n, r := range waiting {
-			l.Release(time.Millisecond)
+			l.Release(time.Millisecond, 0)
 			synctest.Wait()
 			b.check()
 			for m, other := range waiting[n:] {
@@ -155,7 +155,7 @@ func TestWaitersAreServedInOrder(t *testing.T) {
 			}
 			l = r.lease
 		}
-		l.Release(time.Millisecond)
+		l.Release(time.Millisecond, 0)
 	})
 }
 
@@ -168,7 +168,7 @@ func TestStartedInstanceServesTheOldest(t *testing.T) {
 		b.mu.Unlock()
 		f := b.target("1", "f")
 		l := b.acquire(f)
-		l.Release(10 * time.Millisecond)
+		l.Release(10*time.Millisecond, 0)
 		l = b.acquire(f)
 		// The first three expect less than a start and wait; the fourth starts.
 		patient := b.request(t.Context(), f)
@@ -203,7 +203,7 @@ func TestBurstStartsNoMoreThanIsWanted(t *testing.T) {
 					return
 				}
 				time.Sleep(time.Millisecond)
-				l.Release(time.Millisecond)
+				l.Release(time.Millisecond, 0)
 			}()
 		}
 		time.Sleep(time.Second)
@@ -231,7 +231,7 @@ func TestRefusal(t *testing.T) {
 			b := setup(t, Config[*fake]{Blanks: 1, MaxWaiters: 2})
 			f := b.target("1", "f", maxInstances(1))
 			l := b.acquire(f)
-			l.Release(4 * time.Second)
+			l.Release(4*time.Second, 0)
 			l = b.acquire(f)
 			b.request(t.Context(), f)
 			b.request(t.Context(), f)
@@ -261,7 +261,7 @@ func TestRefusal(t *testing.T) {
 			b := setup(t, Config[*fake]{Blanks: 1, MaxWait: 10 * time.Second})
 			f := b.target("1", "f", maxInstances(1))
 			l := b.acquire(f)
-			l.Release(4 * time.Second)
+			l.Release(4*time.Second, 0)
 			l = b.acquire(f)
 			one, two := b.request(t.Context(), f), b.request(t.Context(), f)
 			_, err := b.Acquire(t.Context(), f)
@@ -284,7 +284,7 @@ func TestRefusal(t *testing.T) {
 			if r.took != 10*time.Second {
 				t.Errorf("waited %v, want 10s", r.took)
 			}
-			l.Release(1)
+			l.Release(1, 0)
 			b.check()
 		})
 	})
@@ -302,7 +302,7 @@ func TestRefusal(t *testing.T) {
 			if !errors.Is(r.err, gone) {
 				t.Errorf("got %v, want the cause of the context's end", r.err)
 			}
-			l.Release(1)
+			l.Release(1, 0)
 			if s := b.Stats(); s.Waiters != 0 || s.Idle != 1 {
 				t.Errorf("%d waiters, %d idle; want 0, 1", s.Waiters, s.Idle)
 			}
@@ -327,11 +327,11 @@ func TestIdleInstancesGo(t *testing.T) {
 		b := setup(t, Config[*fake]{Blanks: 2})
 		f := b.target("1", "f")
 		one, two := b.acquire(f), b.acquire(f)
-		one.Release(1)
-		two.Release(1)
+		one.Release(1, 0)
+		two.Release(1, 0)
 		for range 50 { // one request at a time keeps one instance alive
 			time.Sleep(2 * time.Second)
-			b.acquire(f).Release(1)
+			b.acquire(f).Release(1, 0)
 		}
 		if s := b.Stats(); s.Idle != 1 {
 			t.Errorf("%d idle instances under light use, want 1", s.Idle)
@@ -364,7 +364,7 @@ func TestKeepHoldsMinInstances(t *testing.T) {
 			t.Error("a kept instance was started for the request")
 		}
 		l.Worker.die()
-		l.Release(1)
+		l.Release(1, 0)
 		time.Sleep(time.Second)
 		if s := b.Stats(); s.Idle != 2 {
 			t.Errorf("%d idle instances after one died, want 2", s.Idle)
@@ -384,7 +384,7 @@ func TestRetire(t *testing.T) {
 		b := setup(t, Config[*fake]{Blanks: 2})
 		f := b.target("1", "f", maxInstances(2))
 		busy, idle := b.acquire(f), b.acquire(f)
-		idle.Release(1)
+		idle.Release(1, 0)
 		b.Retire("f")
 		time.Sleep(time.Second)
 		if isGone(busy.Worker) || !isGone(idle.Worker) {
@@ -393,7 +393,7 @@ func TestRetire(t *testing.T) {
 		if _, err := b.Acquire(t.Context(), f); !errors.Is(err, ErrRetired) {
 			t.Errorf("Acquire: %v, want ErrRetired", err)
 		}
-		busy.Release(1)
+		busy.Release(1, 0)
 		b.check()
 		time.Sleep(time.Second)
 		if !isGone(busy.Worker) {
@@ -454,11 +454,11 @@ func TestDiscard(t *testing.T) {
 		if three.Worker == two.Worker {
 			t.Error("a discarded instance was leased")
 		}
-		two.Release(1)
+		two.Release(1, 0)
 		if !isGone(two.Worker) || !two.Worker.wasKilled() {
 			t.Error("the discarded worker was not killed after its last lease")
 		}
-		three.Release(1)
+		three.Release(1, 0)
 	})
 }
 
@@ -490,8 +490,8 @@ func TestAdopt(t *testing.T) {
 		if !full.wasClosed() {
 			t.Error("a worker was adopted beyond the bound")
 		}
-		l.Release(1)
-		other.Release(1)
+		l.Release(1, 0)
+		other.Release(1, 0)
 		b.Retire("f")
 		late := probe()
 		b.Adopt(f, late)
@@ -509,7 +509,7 @@ func TestStats(t *testing.T) {
 		f, g := b.target("1", "f", concurrency(2), maxInstances(1)), b.target("2", "g")
 		one, two := b.acquire(f), b.acquire(f)
 		r := b.request(t.Context(), f)
-		b.acquire(g).Release(5 * time.Millisecond)
+		b.acquire(g).Release(5*time.Millisecond, 0)
 		s := b.Stats()
 		if s.Busy != 1 || s.Idle != 1 || s.Places != 2 || s.Leases != 2 || s.Waiters != 1 || s.Blanks < 1 || s.MemoryBytes != 64<<20 || len(s.Targets) != 2 {
 			t.Fatalf("got %+v", s)
@@ -520,9 +520,9 @@ func TestStats(t *testing.T) {
 		if g := s.Targets[1]; g.Key != "g" || g.Idle != 1 || g.RunTime != 5*time.Millisecond {
 			t.Errorf("got %+v", g)
 		}
-		one.Release(1)
-		two.Release(1)
+		one.Release(1, 0)
+		two.Release(1, 0)
 		<-r.done
-		r.lease.Release(1)
+		r.lease.Release(1, 0)
 	})
 }

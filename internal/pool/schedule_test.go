@@ -20,7 +20,7 @@ func TestEvictsLeastRecentlyUsed(t *testing.T) {
 			time.Sleep(time.Second)
 			l := b.acquire(b.target("1", key))
 			workers[key] = l.Worker
-			l.Release(1)
+			l.Release(1, 0)
 		}
 		time.Sleep(time.Second)
 		l := b.acquire(b.target("1", "d"))
@@ -33,7 +33,7 @@ func TestEvictsLeastRecentlyUsed(t *testing.T) {
 		if b.host.get(&b.host.mostAlive) > 3 {
 			t.Errorf("%d instances at the same time, want 3 at most", b.host.get(&b.host.mostAlive))
 		}
-		l.Release(1)
+		l.Release(1, 0)
 	})
 }
 
@@ -44,7 +44,7 @@ func TestEvictsMinInstancesLast(t *testing.T) {
 		kept := b.target("1", "kept", minInstances(1))
 		b.Keep(kept)
 		time.Sleep(time.Second)
-		b.acquire(b.target("1", "f")).Release(1)
+		b.acquire(b.target("1", "f")).Release(1, 0)
 		g := b.acquire(b.target("1", "g"))
 		if s := b.Stats(); len(s.Targets) != 2 || s.Targets[1].Key != "kept" || s.Targets[1].Idle != 1 {
 			t.Fatalf("got %+v, want the kept instance spared", s.Targets)
@@ -54,7 +54,7 @@ func TestEvictsMinInstancesLast(t *testing.T) {
 		if s := b.Stats(); s.Busy != 2 {
 			t.Errorf("%d busy instances, want 2", s.Busy)
 		}
-		g.Release(1)
+		g.Release(1, 0)
 		time.Sleep(2 * time.Second)
 		if s := b.Stats(); s.Targets[len(s.Targets)-1].Idle != 0 {
 			t.Error("a kept instance evicted another to come back")
@@ -64,9 +64,9 @@ func TestEvictsMinInstancesLast(t *testing.T) {
 		if l := b.acquire(kept); l.Cold {
 			t.Error("the kept instance did not come back when there was room")
 		} else {
-			l.Release(1)
+			l.Release(1, 0)
 		}
-		h.Release(1)
+		h.Release(1, 0)
 	})
 }
 
@@ -80,12 +80,12 @@ func TestWaitsWhenNothingIsIdle(t *testing.T) {
 		if s := b.Stats(); r.isDone() || s.Starved != 1 {
 			t.Fatalf("done %v, %d starved; want one that waits", r.isDone(), s.Starved)
 		}
-		l.Release(1)
+		l.Release(1, 0)
 		<-r.done
 		if r.err != nil || r.lease.Wait != time.Second || r.lease.ColdStart != 5*time.Millisecond {
 			t.Fatalf("waited %v, cold start %v, error %v; want 1s and 5ms", r.lease.Wait, r.lease.ColdStart, r.err)
 		}
-		r.lease.Release(1)
+		r.lease.Release(1, 0)
 	})
 }
 
@@ -94,7 +94,7 @@ func TestAccountBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, Config[*fake]{Blanks: 1, MaxInstances: 4, MaxInstancesPerAccount: 2})
 		other := b.acquire(b.target("2", "x"))
-		other.Release(1)
+		other.Release(1, 0)
 		time.Sleep(time.Second)
 		one, two := b.acquire(b.target("1", "f")), b.acquire(b.target("1", "g"))
 		r := b.request(t.Context(), b.target("1", "h"))
@@ -106,15 +106,15 @@ func TestAccountBound(t *testing.T) {
 		if l := b.acquire(b.target("2", "y")); l.Wait != 0 {
 			t.Errorf("another account waited %v behind one at its bound", l.Wait)
 		} else {
-			l.Release(1)
+			l.Release(1, 0)
 		}
-		two.Release(1)
+		two.Release(1, 0)
 		<-r.done
 		if r.err != nil {
 			t.Fatal(r.err)
 		}
-		one.Release(1)
-		r.lease.Release(1)
+		one.Release(1, 0)
+		r.lease.Release(1, 0)
 	})
 }
 
@@ -129,7 +129,7 @@ func (b *bench) load(ctx context.Context, t *Target[*fake], n int, run time.Dura
 					continue
 				}
 				time.Sleep(run)
-				l.Release(run)
+				l.Release(run, 0)
 				served.Add(1)
 			}
 		}()
@@ -235,17 +235,17 @@ func TestMemoryBudget(t *testing.T) {
 			t.Errorf("%d MiB in use, want 100", s.MemoryBytes>>20)
 		}
 		// Growth beyond the budget costs the idle ones, oldest first.
-		r.lease.Release(1)
+		r.lease.Release(1, 0)
 		time.Sleep(time.Second)
-		three.Release(1)
+		three.Release(1, 0)
 		b.host.set(func() { b.host.closeTime = 10 * time.Second })
 		two.Worker.setResident(40 << 20)
 		time.Sleep(3 * sweepEvery) // the oldest is still on its way out
 		if !r.lease.Worker.wasClosed() || three.Worker.wasClosed() {
 			t.Errorf("closed: oldest %v, newest %v; want the oldest only", r.lease.Worker.wasClosed(), three.Worker.wasClosed())
 		}
-		one.Release(1)
-		two.Release(1)
+		one.Release(1, 0)
+		two.Release(1, 0)
 	})
 }
 
@@ -261,7 +261,7 @@ func TestMemoryOfSeveralMakesRoomForOne(t *testing.T) {
 		two := b.acquire(big)
 		two.Worker.setResident(70 << 20)
 		time.Sleep(sweepEvery)
-		one.Release(1)
+		one.Release(1, 0)
 		r := b.request(t.Context(), b.target("1", "f"))
 		// The small one goes, which is not enough; it holds its memory until it is gone.
 		if s := b.Stats(); !one.Worker.wasClosed() || s.Places != 2 || s.MemoryBytes != 90<<20 {
@@ -271,12 +271,12 @@ func TestMemoryOfSeveralMakesRoomForOne(t *testing.T) {
 		if s := b.Stats(); r.isDone() || s.Places != 1 {
 			t.Fatalf("done %v, %d places; want it to wait for the big one", r.isDone(), s.Places)
 		}
-		two.Release(1)
+		two.Release(1, 0)
 		<-r.done
 		if r.err != nil {
 			t.Fatal(r.err)
 		}
-		r.lease.Release(1)
+		r.lease.Release(1, 0)
 	})
 }
 
@@ -292,7 +292,7 @@ func TestPressureEvictsIdle(t *testing.T) {
 			leases = append(leases, b.acquire(b.target("1", "f")))
 		}
 		for _, l := range leases {
-			l.Release(1)
+			l.Release(1, 0)
 		}
 		pressed.Store(true)
 		time.Sleep(sweepEvery)
@@ -303,6 +303,6 @@ func TestPressureEvictsIdle(t *testing.T) {
 		if s := b.Stats(); s.Idle != 1 || s.Busy != 1 {
 			t.Errorf("%d idle, %d busy; want the kept and the busy one", s.Idle, s.Busy)
 		}
-		busy.Release(1)
+		busy.Release(1, 0)
 	})
 }

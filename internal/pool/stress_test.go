@@ -67,17 +67,17 @@ func TestStress(t *testing.T) {
 					l.Discard()
 				case 1:
 					l.Worker.die()
-					l.Release(time.Millisecond)
+					l.Release(time.Millisecond, 0)
 				case 2:
 					version[n].Add(1)
 					p.Retire(tg.Key)
 					p.Keep(target(n))
-					l.Release(time.Millisecond)
+					l.Release(time.Millisecond, 0)
 				case 3:
 					p.Stats()
 					fallthrough
 				default:
-					l.Release(time.Microsecond)
+					l.Release(time.Microsecond, 0)
 				}
 			}
 		})
