@@ -88,7 +88,7 @@ func cmdServe(ts *testscript.TestScript, args []string) {
 			env = append(env, a)
 		}
 	}
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "XDG_CONFIG_HOME", "CONVOKE_DATA", "CONVOKE_RUNTIMES"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "GORACE", "XDG_CONFIG_HOME", "CONVOKE_DATA", "CONVOKE_RUNTIMES"} {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
 	ts.Check(w.server.start(env, flags))

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -113,8 +114,9 @@ func (p *process) stop(sig os.Signal) error {
 
 // server is the server of a script. It keeps its port when it starts again.
 type server struct {
-	*process
-	address string
+	*process // nil while it does not run
+	address  string
+	last     []string // the end of what it wrote before it stopped
 }
 
 func (s *server) start(env, flags []string) error {
@@ -147,24 +149,14 @@ func (s *server) stop(sig os.Signal) error {
 		return nil
 	}
 	err := s.process.stop(sig)
-	s.process.mu.Lock()
-	defer s.process.mu.Unlock()
-	for _, line := range s.lines {
-		if strings.Contains(line, "WARNING: DATA RACE") {
-			return errors.New("data race:\n" + strings.Join(s.lines, "\n"))
-		}
+	s.mu.Lock()
+	lines := s.lines
+	s.mu.Unlock()
+	s.process, s.last = nil, lines[max(0, len(lines)-100):]
+	if slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, "WARNING: DATA RACE") }) {
+		return errors.New("data race:\n" + strings.Join(lines, "\n"))
 	}
 	return err
-}
-
-// tail is the end of what the server wrote.
-func (s *server) tail() string {
-	if s.process == nil {
-		return ""
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return strings.Join(s.lines[max(0, len(s.lines)-100):], "\n")
 }
 
 func cmdWatch(ts *testscript.TestScript, args []string) {
@@ -174,7 +166,7 @@ func cmdWatch(ts *testscript.TestScript, args []string) {
 		w.watchers = map[string]*process{}
 	}
 	env := []string{}
-	for _, name := range []string{"PATH", "HOME", "XDG_CONFIG_HOME", "CONVOKE_URL", "CONVOKE_TOKEN"} {
+	for _, name := range []string{"PATH", "HOME", "GORACE", "XDG_CONFIG_HOME", "CONVOKE_URL", "CONVOKE_TOKEN"} {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
 	p, err := startProcess(args[1:], env, ts.MkAbs("."), func(c *exec.Cmd) (io.ReadCloser, error) { return c.StdoutPipe() })

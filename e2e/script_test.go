@@ -61,6 +61,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", binary+string(os.PathListSeparator)+e.Getenv("PATH"))
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // each command would take a second longer
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, ".config"))
 			e.Setenv("CONVOKE_DATA", filepath.Join(e.WorkDir, ".data"))
 			e.Setenv("CONVOKE_RUNTIMES", filepath.Join(root, "runtime", "node"))
@@ -71,7 +72,7 @@ func TestScripts(t *testing.T) {
 			e.Defer(func() {
 				err := w.close()
 				if f, ok := e.T().(interface{ Failed() bool }); ok && f.Failed() {
-					e.T().Log("what the server wrote:\n" + w.server.tail())
+					e.T().Log("what the server wrote:\n" + strings.Join(w.server.last, "\n"))
 				}
 				if err != nil {
 					e.T().Fatal(err)

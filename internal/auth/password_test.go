@@ -32,7 +32,7 @@ func TestPassword(t *testing.T) {
 }
 
 // TestVerifyForeignHash reads a hash of other parameters, made by the
-// reference implementation: argon2id, m=64, t=1, p=2.
+// reference implementation.
 func TestVerifyForeignHash(t *testing.T) {
 	t.Parallel()
 	const hash = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4"

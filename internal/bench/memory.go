@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -17,15 +18,21 @@ const (
 
 // memory measures what a warm instance takes: the difference that instances of
 // one function make to the proportional set size of Convoke's process tree, and
-// that isolates make to workerd's.
+// that isolates make to workerd's. Each system runs alone, because processes of
+// another one on the same Node build would share its pages and make it look small.
 func (r *runner) memory(ctx context.Context) error {
 	section := Section{
 		Title:   "Memory",
-		Note:    fmt.Sprintf("Proportional set size (pages shared between processes count once). An instance: a difference that %d idle ones make.", warmInstances),
+		Note:    fmt.Sprintf("Proportional set size (pages shared between processes count once) of the process tree, with no other system running. An instance: the difference that %d idle ones make, divided.", warmInstances),
 		Columns: []string{"System", "Whole, one function warm", "Each further instance"},
 	}
 	if r.convoke != nil {
 		if err := r.convoke.deploy(ctx, "hello-wait", waitSource, &api.Settings{Concurrency: 1}); err != nil {
+			return err
+		}
+	}
+	for _, s := range r.systems {
+		if err := s.stop(); err != nil {
 			return err
 		}
 	}
@@ -50,6 +57,11 @@ func (r *runner) memory(ctx context.Context) error {
 		}
 	}
 	r.report.Sections = append(r.report.Sections, section)
+	for _, s := range r.systems {
+		if err := s.start(ctx); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -57,12 +69,10 @@ func (r *runner) memory(ctx context.Context) error {
 // further instance, NaN where an instance is a whole system.
 func (r *runner) memoryOnce(ctx context.Context, s system) (whole, each float64, err error) {
 	each = math.NaN()
-	if err := s.stop(); err != nil {
-		return 0, each, err
-	}
 	if err := s.start(ctx); err != nil {
 		return 0, each, err
 	}
+	defer func() { err = errors.Join(err, s.stop()) }()
 	if err := pause(ctx, settle); err != nil {
 		return 0, each, err
 	}

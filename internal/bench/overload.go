@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"time"
 
@@ -37,6 +38,13 @@ func (r *runner) overload(ctx context.Context) error {
 			"goodput is right answers per second then, refusals are answers with status 429.",
 		Columns: []string{"Bound by", "Peak", "Goodput", "Goodput/peak", "Refused per second", "Refusal: p50", "Refusal: p99"},
 	}
+	for _, c := range cases {
+		warmUp := r.convoke.invoke(c.function)
+		warmUp.Connections, warmUp.Duration, warmUp.Refusals = 16, time.Second, true
+		if _, err := r.load(ctx, warmUp); err != nil {
+			return err
+		}
+	}
 	rows := make([]overloadRow, len(cases))
 	err := turns(ctx, min(r.Rounds, restartRounds), len(cases), func(round, i int) {
 		r.progress("overload, round %d: %s", round+1, cases[i].name)
@@ -69,6 +77,9 @@ func (r *runner) overloadOnce(ctx context.Context, l Load, row *overloadRow) {
 		l.Warmup = 2 * time.Second // until the queue is full
 		l.Rate = 10 * peak.Throughput()
 		storm, err = r.load(ctx, l)
+	}
+	if err == nil && storm.Refused.Count() == 0 {
+		err = fmt.Errorf("nothing was refused of %.0f requests per second, ten times the peak", l.Rate)
 	}
 	if err != nil {
 		r.report.failf("overload: %v", err)

@@ -61,7 +61,7 @@ const formatVersion = 1
 // at ctx only between its steps, because esbuild cannot be interrupted.
 func Compile(ctx context.Context, src Source) (*Output, error) {
 	if isolated.Load() {
-		return compileInChild(ctx, src)
+		return compileInChild(ctx, src, timeLimit)
 	}
 	return compile(ctx, src)
 }

@@ -21,10 +21,10 @@ import (
 // developer's lines keep their numbers.
 const handover = "\n;__convoke_lambda(typeof lambda === 'undefined' ? undefined : lambda)"
 
-// maxCharacters bounds what the compiler is given. It is far above what a
+// maxBytes bounds what the compiler is given. It is far above what a
 // version may hold (convoke.Limits.SourceLength); an operator's setting must
 // not make the compiler's needs unbounded.
-const maxCharacters = 2 << 20
+const maxBytes = 2 << 20
 
 // compile is Compile in this process.
 func compile(ctx context.Context, src Source) (*Output, error) {
@@ -33,7 +33,7 @@ func compile(ctx context.Context, src Source) (*Output, error) {
 		return nil, err
 	}
 	b := c.bundle("cjs")
-	if c.modules.topLevelAwait.Load() && ctx.Err() == nil {
+	if len(c.modules.awaiting) > 0 && ctx.Err() == nil {
 		b = c.bundle("esm")
 	}
 	if !c.keepNames && selfNamedClass.Match(b.code) && ctx.Err() == nil {
@@ -82,12 +82,12 @@ func newCompilation(src Source) (*compilation, error) {
 	if _, ok := texts[entry]; ok {
 		return nil, convoke.Errorf(convoke.CodeBuildFailed, "the further file %s has the name of the function's own file; rename it", entry)
 	}
-	if size > maxCharacters {
-		return nil, convoke.Errorf(convoke.CodeBuildFailed, "the source has %d bytes; the compiler takes at most %d", size, maxCharacters)
+	if size > maxBytes {
+		return nil, convoke.Errorf(convoke.CodeBuildFailed, "the source has %d bytes; the compiler takes at most %d", size, maxBytes)
 	}
 	texts[entry] = normal(src.Code)
 	return &compilation{
-		modules:   &modules{entry: entry, texts: texts},
+		modules:   &modules{entry: entry, texts: texts, awaiting: map[string]bool{}},
 		runtime:   runtime,
 		keepNames: len(src.Files) > 0,
 	}, nil
@@ -181,25 +181,38 @@ func (c *compilation) output(src Source, b bundled) (*Output, error) {
 		return nil, fmt.Errorf("read the compiler's metafile: %w", err)
 	}
 	module := meta.Inputs[namespace+":"+c.modules.entry].Format == "esm"
-	strict := module && b.format == "cjs"
-	sourceMap, err := c.modules.sourceMap(b.sourceMap, strict)
+	first := firstLine(module, b)
+	sourceMap, err := c.modules.sourceMap(b.sourceMap, first != "")
 	if err != nil {
 		return nil, err
 	}
 	out := &Output{
 		Format:    b.format,
 		Contract:  cmp.Or(src.Contract, contractOf(module, c.modules.plain)),
-		Code:      bytes.TrimRight(b.code, "\n"),
+		Code:      append([]byte(first), bytes.TrimRight(b.code, "\n")...),
 		SourceMap: sourceMap,
 		Warnings:  c.modules.problems(b.warnings),
-	}
-	if strict {
-		out.Code = append([]byte(strictLine), out.Code...)
 	}
 	out.setID(c.runtime)
 	return out, nil
 }
 
+// firstLine is what has to stand before the bundle.
+func firstLine(module bool, b bundled) string {
+	switch {
+	case b.format == "esm" && bytes.Contains(b.code, []byte("__require")):
+		return requireLine
+	case b.format == "cjs" && module:
+		return strictLine
+	}
+	return ""
+}
+
 // strictLine is what an ES module needs to stay strict as CommonJS; esbuild
 // leaves it out. Further files that are CommonJS become strict with it.
 const strictLine = "\"use strict\";\n"
+
+// requireLine makes a require for CommonJS files inside an ES module, where
+// there is none: esbuild's stand-in uses the global one.
+const requireLine = `globalThis.require??=name=>{const found=process.getBuiltinModule(name);if(found)return found;` +
+	`throw Object.assign(new Error("Cannot find module '"+name+"': a function can load Node's own modules and what was bundled with it"),{code:"MODULE_NOT_FOUND"})};` + "\n"

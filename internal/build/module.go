@@ -7,7 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 
 	"github.com/evanw/esbuild/pkg/api"
 )
@@ -24,8 +24,11 @@ type modules struct {
 	// plain is the entry in plain JavaScript. It is written before a bundle
 	// is done, and only for a source without errors.
 	plain string
-	// topLevelAwait is set when a module has one, which CommonJS cannot express.
-	topLevelAwait atomic.Bool
+
+	mu sync.Mutex
+	// awaiting are the modules with a top-level await, which CommonJS cannot
+	// express. The first bundling finds them.
+	awaiting map[string]bool
 }
 
 func (m *modules) plugin() api.Plugin {
@@ -61,7 +64,17 @@ func (m *modules) resolve(a api.OnResolveArgs) api.OnResolveResult {
 	if a.Kind == api.ResolveJSRequireResolve {
 		return refuse("%q has no path at run time: the function's files are bundled into one; use require(%q)", a.Path, a.Path)
 	}
+	if a.Kind == api.ResolveJSRequireCall && m.awaits(name) {
+		// esbuild overlooks it when the importing module has no await of its own.
+		return refuse("%q has a top-level await: use import instead of require", a.Path)
+	}
 	return api.OnResolveResult{Path: name, Namespace: namespace}
+}
+
+func (m *modules) awaits(name string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.awaiting[name]
 }
 
 func isRelative(p string) bool {
@@ -118,7 +131,9 @@ func (m *modules) load(a api.OnLoadArgs) api.OnLoadResult {
 		return api.OnLoadResult{Errors: p.errors}
 	}
 	if p.topLevelAwait {
-		m.topLevelAwait.Store(true)
+		m.mu.Lock()
+		m.awaiting[a.Path] = true
+		m.mu.Unlock()
 	}
 	contents := p.text
 	if a.Path == m.entry {
@@ -149,7 +164,8 @@ func loaderOf(name string) api.Loader {
 const noSourceMap = "\n//# sourceMappingURL=convoke:none\n"
 
 // sourceMap brings esbuild's map into the form workers get: names and texts as
-// the developer knows them, and one line more in front if shifted.
+// the developer knows them, and one line more in front
+// if shifted.
 func (m *modules) sourceMap(raw []byte, shifted bool) ([]byte, error) {
 	var s struct {
 		Version        int      `json:"version"`

@@ -53,7 +53,7 @@ func (m *modules) text(msg api.Message) string {
 	}
 	text := msg.Text
 	for _, n := range msg.Notes {
-		if n.Location != nil {
+		if n.Location != nil && !strings.Contains(n.Text, "was triggered by this import") {
 			text += fmt.Sprintf("; %s line %d", strings.TrimSuffix(n.Text, ":"), n.Location.Line)
 		}
 	}

@@ -100,7 +100,7 @@ func serve(in io.Reader, out io.Writer) error {
 	return json.NewEncoder(out).Encode(answer)
 }
 
-func compileInChild(ctx context.Context, src Source) (*Output, error) {
+func compileInChild(ctx context.Context, src Source, limit time.Duration) (*Output, error) {
 	select {
 	case slots <- struct{}{}:
 		defer func() { <-slots }()
@@ -115,7 +115,7 @@ func compileInChild(ctx context.Context, src Source) (*Output, error) {
 	if err != nil {
 		return nil, fmt.Errorf("send the source to the compiler: %w", err)
 	}
-	limited, cancel := context.WithTimeout(ctx, timeLimit)
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 
 	stdout, stderr := &buffer{limit: replyLimit}, &buffer{limit: 8 << 10}
@@ -130,7 +130,7 @@ func compileInChild(ctx context.Context, src Source) (*Output, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, died(limited, err, stderr.kept.String())
+		return nil, died(err, limited.Err() != nil, stderr.kept.String())
 	}
 
 	var answer reply
@@ -149,11 +149,11 @@ func unavailable(err error) error {
 
 // died says why the compiler's process ended without an answer. The source is
 // the reason in all cases that are known, so none is an internal error.
-func died(limited context.Context, err error, stderr string) error {
+func died(err error, late bool, stderr string) error {
 	message := "the compiler failed on this code; simplify it"
 	exit, _ := errors.AsType[*exec.ExitError](err)
 	switch {
-	case limited.Err() != nil:
+	case late:
 		message = fmt.Sprintf("compiling takes more than %s; simplify the code, such as long chains of operators", timeLimit)
 	case exit != nil && exit.ExitCode() == exitMemory:
 		message = fmt.Sprintf("compiling needs more than %d MiB; simplify the code", memoryLimit>>20)

@@ -87,11 +87,11 @@ type LoadOptions struct {
 func Load(o LoadOptions) (*Config, error) {
 	c := Default()
 	c.sources = map[string]string{}
-	values, err := gather(o)
+	values, problems, err := gather(o)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.apply(values); err != nil {
+	if err := joined(append(problems, c.apply(values)...)); err != nil {
 		return nil, err
 	}
 	c.fillFromHost(o.Executable)

@@ -65,7 +65,7 @@ func TestBadSettings(t *testing.T) {
 		"unknown key":      {file: "lisTen: x\nfoo: 1\n", want: []string{":1: there is no setting lisTen; did you mean listen?", ":2: there is no setting foo"}},
 		"unknown in group": {file: "log:\n  depth: 3\n", want: []string{":2: there is no setting log.depth"}},
 		"wrong group":      {file: "logEntries: 3\n", want: []string{"did you mean limits.logEntries?"}},
-		"wrong type":       {file: "maxWait: soon\nblanks: [1]\n", want: []string{":2: blanks takes one value"}},
+		"wrong type":       {file: "maxWait: soon\nblanks: [1]\n", want: []string{":1: maxWait must be a duration", ":2: blanks takes one value"}},
 		"file duration":    {file: "maxWait: soon\n", want: []string{`:1: maxWait must be a duration such as 30s or 5m, not "soon"`}},
 		"group as value":   {file: "log: warn\n", want: []string{":1: a mapping from names to values was expected"}},
 		"no mapping":       {file: "- listen\n", want: []string{":1: a mapping"}},

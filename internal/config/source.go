@@ -89,12 +89,14 @@ type value struct {
 	source  string // "CONVOKE_LISTEN", "--listen", "convoke.yaml:3"
 }
 
-// gather collects texts, the weakest source first.
-func gather(o LoadOptions) ([]value, error) {
+// gather collects texts, the weakest source first. The problems are settings
+// that do not exist; the error is a file that cannot be read at all.
+func gather(o LoadOptions) (values []value, problems []string, err error) {
 	settings := Settings()
-	values, err := readFile(o.File, settings)
-	if err != nil {
-		return nil, err
+	if o.File != "" {
+		if values, problems, err = readFile(o.File, settings); err != nil {
+			return nil, nil, err
+		}
 	}
 	for _, s := range settings {
 		if text := o.Env[s.Env]; text != "" {
@@ -106,12 +108,12 @@ func gather(o LoadOptions) ([]value, error) {
 			values = append(values, value{s, text, "--" + s.Flag})
 		}
 	}
-	return values, nil
+	return values, problems, nil
 }
 
-// apply sets the values in order, so that a later one wins.
-func (c *Config) apply(values []value) error {
-	var problems []string
+// apply sets the values in order, so that a later one wins, and returns what
+// is wrong with them.
+func (c *Config) apply(values []value) (problems []string) {
 	for _, v := range values {
 		// One at a time: then an error has exactly one source.
 		err := env.ParseWithOptions(c, env.Options{Prefix: envPrefix, Environment: map[string]string{v.setting.Env: v.text}})
@@ -121,7 +123,7 @@ func (c *Config) apply(values []value) error {
 		}
 		c.sources[v.setting.Path] = v.source
 	}
-	return joined(problems)
+	return problems
 }
 
 func (v value) notThis() string {
@@ -153,24 +155,21 @@ func joined(problems []string) error {
 }
 
 // readFile reads the YAML file, which holds scalars in at most one level of groups.
-func readFile(path string, settings []Setting) ([]value, error) {
-	if path == "" {
-		return nil, nil
-	}
+func readFile(path string, settings []Setting) (values []value, problems []string, err error) {
 	text, err := readBounded(path)
 	if err != nil {
-		return nil, &convoke.Error{Code: convoke.CodeValidation, Message: fmt.Sprintf("cannot read the configuration file: %v", err)}
+		return nil, nil, &convoke.Error{Code: convoke.CodeValidation, Message: fmt.Sprintf("cannot read the configuration file: %v", err)}
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil { // Load refuses a file of only comments
-		return nil, convoke.Errorf(convoke.CodeValidation, "%s is no valid YAML: %v", path, err)
+		return nil, nil, convoke.Errorf(convoke.CodeValidation, "%s is no valid YAML: %v", path, err)
 	}
 	if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
-		return nil, nil
+		return nil, nil, nil
 	}
 	f := file{path: path, settings: settings}
 	f.walk(doc.Content[0], "")
-	return f.values, joined(f.problems)
+	return f.values, f.problems, nil
 }
 
 func readBounded(path string) ([]byte, error) {

@@ -1,6 +1,7 @@
 package function_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -178,5 +179,60 @@ func TestRestore(t *testing.T) {
 	}
 	if got.State != convoke.StateModified || got.LiveVersion != 2 {
 		t.Errorf("after the restore the function is %s and serves version %d, want Modified and 2", got.State, got.LiveVersion)
+	}
+}
+
+// overtaken is a store where somebody else is always a little quicker, once.
+type overtaken struct {
+	function.Store
+	by func()
+}
+
+func (s *overtaken) SaveVersion(ctx context.Context, v *convoke.Version, keep int, change func(*convoke.Function) error) (*convoke.Function, error) {
+	if by := s.by; by != nil {
+		s.by = nil
+		by()
+	}
+	return s.Store.SaveVersion(ctx, v, keep, change)
+}
+
+func TestSaveThatIsOvertaken(t *testing.T) {
+	t.Parallel()
+	var store *overtaken
+	b := setup(t, func(c *function.Config) {
+		store = &overtaken{Store: c.Store}
+		c.Store = store
+	})
+	colleague := &convoke.Principal{AccountID: account, Name: "colleague"}
+	for _, test := range []struct {
+		name   string
+		base   int
+		want   convoke.Code
+		latest int
+	}{
+		{"builds_on_what_came", 0, "", 3},
+		{"is_told_who_came", 1, convoke.CodeRevision, 2},
+	} {
+		f := b.create(test.name, good)
+		store.by = func() {
+			if _, _, err := b.Save(t.Context(), colleague, account, f.ID, function.SaveInput{
+				Content: function.Content{Environment: map[string]string{"A": "1"}}}); err != nil {
+				t.Error(err)
+			}
+		}
+		in := saveCode(better)
+		in.Base = test.base
+		_, _, err := b.Save(t.Context(), dev, account, f.ID, in)
+		b.wantCode(test.name, err, test.want)
+		if test.want != "" {
+			b.wantCode(test.name, err, test.want, "version 2 of is_told_who_came, saved by colleague")
+		}
+		_, v, err := b.Version(t.Context(), account, f.ID, function.Latest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.Number != test.latest || v.Environment["A"] != "1" {
+			t.Errorf("%s: the newest is %+v, want number %d on top of the colleague's", test.name, v, test.latest)
+		}
 	}
 }

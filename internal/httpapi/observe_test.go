@@ -96,6 +96,9 @@ func TestStream(t *testing.T) {
 	leave()
 
 	w.log.Append(entry(fn, "four", convoke.LevelInfo, noon))
+	for range streamStart { // what a stream that is not resumed would begin with
+		w.log.Append(entry(fn, "later", convoke.LevelInfo, noon))
+	}
 	if err := w.log.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
