@@ -22,7 +22,8 @@ const (
 type child struct {
 	cmd    *exec.Cmd
 	output *tail
-	ended  chan struct{}
+	ended  chan struct{} // closed when it has ended
+	how    error         // of its end; set before ended is closed
 }
 
 // startChild starts a program in a process group of its own, so that an
@@ -39,7 +40,7 @@ func startChild(dir string, env []string, program string, args ...string) (*chil
 	}
 	go func() {
 		defer close(c.ended)
-		_ = c.cmd.Wait() // how it ended shows in its output
+		c.how = c.cmd.Wait()
 	}()
 	return c, nil
 }
@@ -58,7 +59,7 @@ func (c *child) await(ctx context.Context, ready func(context.Context) error) er
 		}
 		select {
 		case <-c.ended:
-			return fmt.Errorf("%s ended before it was ready: %s", c.cmd.Path, c.output)
+			return c.died()
 		case <-ctx.Done():
 			return fmt.Errorf("%s is not ready: %w; its output: %s", c.cmd.Path, err, c.output)
 		case <-time.After(time.Millisecond):
@@ -66,8 +67,19 @@ func (c *child) await(ctx context.Context, ready func(context.Context) error) er
 	}
 }
 
-// stop asks the process to end, and kills its group when it does not.
+// died is the error of a process that ended without having been asked to.
+func (c *child) died() error {
+	return fmt.Errorf("%s ended by itself (%v); its output: %s", c.cmd.Path, c.how, c.output)
+}
+
+// stop asks the process to end, and kills its group when it does not. It is an
+// error if the process has ended before: what was measured of it is worthless.
 func (c *child) stop() error {
+	select {
+	case <-c.ended:
+		return c.died()
+	default:
+	}
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}

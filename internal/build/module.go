@@ -1,7 +1,6 @@
 package build
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
@@ -162,28 +161,3 @@ func loaderOf(name string) api.Loader {
 // "sources" in a data: URL, would make it read files of this machine into the
 // bundle's source map.
 const noSourceMap = "\n//# sourceMappingURL=convoke:none\n"
-
-// sourceMap brings esbuild's map into the form workers get: names and texts as
-// the developer knows them, and one line more in front
-// if shifted.
-func (m *modules) sourceMap(raw []byte, shifted bool) ([]byte, error) {
-	var s struct {
-		Version        int      `json:"version"`
-		Sources        []string `json:"sources"`
-		SourcesContent []string `json:"sourcesContent"`
-		Mappings       string   `json:"mappings"`
-		Names          []string `json:"names"`
-	}
-	if err := json.Unmarshal(raw, &s); err != nil {
-		return nil, fmt.Errorf("read the compiler's source map: %w", err)
-	}
-	s.SourcesContent = make([]string, len(s.Sources))
-	for i, source := range s.Sources {
-		s.Sources[i] = strings.TrimPrefix(source, namespace+":")
-		s.SourcesContent[i] = m.texts[s.Sources[i]]
-	}
-	if shifted {
-		s.Mappings = ";" + s.Mappings
-	}
-	return json.Marshal(s)
-}

@@ -132,21 +132,39 @@ func renameDynamic(text string, warnings []api.Message) (string, []api.Message) 
 	return b.String(), nil
 }
 
-// offset is the byte offset of a line (from 1) and byte column (from 0), with
-// lines counted as JavaScript does.
+// offset is the byte offset of a line (from 1) and byte column (from 0).
 func offset(text string, line, column int) int {
 	i := 0
-	for ; line > 1 && i < len(text); line-- {
-		for i < len(text) {
-			r, size := utf8.DecodeRuneInString(text[i:])
-			i += size
-			if r == '\r' && i < len(text) && text[i] == '\n' {
-				i++
-			}
-			if r == '\n' || r == '\r' || r == '\u2028' || r == '\u2029' {
-				break
-			}
-		}
+	for ; line > 1; line-- {
+		i += lineLength(text[i:])
 	}
 	return min(i+column, len(text))
+}
+
+// lineCount is the number of lines; after the end of a line another one starts.
+func lineCount(text string) int {
+	n := 1
+	for _, r := range strings.ReplaceAll(text, "\r\n", "\n") {
+		if r == '\n' || r == '\r' || r == '\u2028' || r == '\u2029' {
+			n++
+		}
+	}
+	return n
+}
+
+// lineLength is the length of the first line of text with its end, as
+// JavaScript and esbuild count lines.
+func lineLength(text string) int {
+	for i, r := range text {
+		switch r {
+		case '\r':
+			if strings.HasPrefix(text[i+1:], "\n") {
+				return i + 2
+			}
+			return i + 1
+		case '\n', '\u2028', '\u2029':
+			return i + utf8.RuneLen(r)
+		}
+	}
+	return len(text)
 }

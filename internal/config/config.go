@@ -64,6 +64,7 @@ func Default() *Config {
 		Listen:        "127.0.0.1:8080",
 		Data:          "data",
 		Sandbox:       SandboxNone,
+		MetricsPublic: true, // no figure names an account or a function
 		Log:           Log{Level: slog.LevelInfo, Format: "text"},
 		Blanks:        2,
 		MaxWaiters:    1000,

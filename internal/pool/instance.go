@@ -214,7 +214,10 @@ func (p *Pool[W]) watch(i *instance[W]) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	unexpected := i.why == ""
+	// A process that dies with a lease took its invocation along, and the next
+	// one starts another. Only one that dies by itself is started again and
+	// again without anybody asking.
+	unexpected := i.why == "" && i.leases == 0
 	p.leave(i)
 	p.remove(i)
 	if unexpected {
