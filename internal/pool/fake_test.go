@@ -328,10 +328,10 @@ func audit(p *Pool[*fake]) error {
 			c[1]++
 		case ready:
 			c[2]++
-			if free := i.leases < i.group.target.concurrency(); free != (i.slot.in != nil) && !isGone(i.worker) {
+			if free := i.leases < i.group.target.most(); free != (i.slot.in != nil) && !isGone(i.worker) {
 				return fmt.Errorf("%s: an instance with %d leases, in levels %v", i.group.target.Key, i.leases, i.slot.in != nil)
 			}
-			if i.slot.in != nil && i.group.waiters.n > 0 && !isGone(i.worker) {
+			if i.leases < i.group.target.concurrency() && i.group.waiters.n > 0 && !isGone(i.worker) {
 				return fmt.Errorf("%s: %d waiters beside a free slot", i.group.target.Key, i.group.waiters.n)
 			}
 		}
@@ -339,7 +339,7 @@ func audit(p *Pool[*fake]) error {
 		if i.yielding {
 			yielding++
 		}
-		if i.leases < 0 || i.leases > i.group.target.concurrency() {
+		if i.leases < 0 || i.leases > i.group.target.most() {
 			return fmt.Errorf("%s: %d leases on one instance", i.group.target.Key, i.leases)
 		}
 		if i.placed && i.group.places <= i.group.target.Settings.MaxInstances && p.groups[i.group.target.Key] != i.group {

@@ -31,7 +31,7 @@ func TestModel(t *testing.T) {
 				m := newMachine(r)
 				defer m.end()
 				r.Repeat(map[string]func(*rapid.T){
-					"acquire": m.acquire, "release": m.release, "discard": m.discard, "cancel": m.cancel,
+					"acquire": m.acquire, "release": m.release, "discard": m.discard, "recall": m.recall, "cancel": m.cancel,
 					"kill": m.kill, "killBlank": m.killBlank, "pass": m.pass, "retire": m.retire, "keep": m.keep,
 					"adopt": m.adopt, "breakLoad": m.breakLoad, "breakStart": m.breakStart, "squeeze": m.squeeze,
 					"": m.check,
@@ -116,7 +116,8 @@ func (m *machine) newTarget(n int) *Target[*fake] {
 			MemoryMiB:    rapid.SampledFrom([]int{128, 512}).Draw(m.r, "memory"),
 			IdleTimeout:  3 * time.Second,
 		},
-		Load: func(ctx context.Context, w *fake) error { return m.h.load(ctx, w, key) },
+		Ahead: rapid.SampledFrom([]int{0, 0, 2}).Draw(m.r, "ahead"),
+		Load:  func(ctx context.Context, w *fake) error { return m.h.load(ctx, w, key) },
 	}
 }
 
@@ -153,8 +154,11 @@ func (m *machine) takeLease(r *rapid.T) held {
 }
 
 func (m *machine) release(r *rapid.T) {
-	m.takeLease(r).Release(rapid.SampledFrom([]time.Duration{0, time.Millisecond, time.Second}).Draw(r, "run"), 0)
+	m.takeLease(r).Release(rapid.SampledFrom([]time.Duration{0, 100 * time.Microsecond, time.Millisecond, time.Second}).Draw(r, "run"),
+		rapid.SampledFrom([]time.Duration{0, time.Second}).Draw(r, "cpu"))
 }
+
+func (m *machine) recall(r *rapid.T) { m.takeLease(r).Recall() }
 
 func (m *machine) discard(r *rapid.T) {
 	m.takeLease(r).Discard()
@@ -261,8 +265,8 @@ func (m *machine) check(r *rapid.T) {
 	}
 	for w, n := range perWorker {
 		for _, t := range m.targets {
-			if t.Key == w.key && n > t.Settings.Concurrency {
-				r.Fatalf("worker %d has %d leases, concurrency is %d", w.id, n, t.Settings.Concurrency)
+			if t.Key == w.key && n > t.Settings.Concurrency+t.Ahead {
+				r.Fatalf("worker %d has %d leases, at most %d are allowed", w.id, n, t.Settings.Concurrency+t.Ahead)
 			}
 		}
 	}
