@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"convoke/internal/app"
+	"convoke/internal/build"
 	"convoke/internal/cli"
 )
 
@@ -19,6 +20,8 @@ import (
 var version = "dev"
 
 func main() {
+	build.Stage() // when this process was started to compile one function, it does that and exits
+
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	go func() {
 		<-ctx.Done()

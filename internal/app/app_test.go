@@ -27,12 +27,12 @@ type server struct {
 	stop            func() error
 }
 
-func start(t *testing.T, change ...func(*config.Config)) *server {
+func start(t testing.TB, change ...func(*config.Config)) *server {
 	t.Helper()
 	return startIn(t, t.TempDir(), change...)
 }
 
-func startIn(t *testing.T, dir string, change ...func(*config.Config)) *server {
+func startIn(t testing.TB, dir string, change ...func(*config.Config)) *server {
 	t.Helper()
 	cfg, err := config.Load(config.LoadOptions{Env: map[string]string{
 		"CONVOKE_LISTEN": "127.0.0.1:0", "CONVOKE_DATA": dir, "CONVOKE_LOG_LEVEL": "error",
@@ -80,7 +80,7 @@ func startIn(t *testing.T, dir string, change ...func(*config.Config)) *server {
 }
 
 // deploy creates the function, or saves a new version of it, and deploys.
-func (s *server) deploy(t *testing.T, name, code string, change ...func(*api.ManifestRequest)) string {
+func (s *server) deploy(t testing.TB, name, code string, change ...func(*api.ManifestRequest)) string {
 	t.Helper()
 	id, err := s.Lookup(t.Context(), name)
 	if err != nil {

@@ -9,9 +9,14 @@ import (
 	"convoke/api"
 )
 
-// overloadConnections are more than the invocations that may wait by default,
-// so that the server and not the sender decides what is refused.
-const overloadConnections = 2500
+const (
+	// defaultWaiters is how many invocations may wait for an instance by
+	// default. Nothing is refused before as many do.
+	defaultWaiters = 1000
+	// overloadConnections are more, so that the server and not the sender
+	// decides what is refused.
+	overloadConnections = 2500
+)
 
 // overload finds how much a function of 5 ms CPU time answers at sixteen
 // connections, then offers ten times that in an open loop.
@@ -74,8 +79,9 @@ func (r *runner) overloadOnce(ctx context.Context, l Load, row *overloadRow) {
 	var storm *Result
 	if err == nil {
 		l.Connections, l.Duration = overloadConnections, r.Round
-		l.Warmup = 2 * time.Second // until the queue is full
 		l.Rate = 10 * peak.Throughput()
+		fill := time.Duration(1.5 * defaultWaiters / l.Rate * float64(time.Second))
+		l.Warmup = min(max(fill, time.Second), 20*time.Second)
 		storm, err = r.load(ctx, l)
 	}
 	if err == nil && storm.Refused.Count() == 0 {

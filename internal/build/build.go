@@ -55,7 +55,7 @@ const formatVersion = 1
 // Compile compiles src. What the developer can mend is CodeBuildFailed, with
 // the Problems unless the trouble is time, memory or depth.
 //
-// After Stage it works in a child process, at most slots at a time, and ends
+// After Stage it works in a child process, of which few run at a time, and ends
 // as soon as ctx does, with the error of ctx; CodeUnavailable says that no
 // process could be started. Without Stage it works in this process and looks
 // at ctx only between its steps, because esbuild cannot be interrupted.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -202,7 +201,7 @@ func FuzzCompile(f *testing.F) {
 			if p.Line < 1 || p.Line > lines || p.Column < 1 || p.Column > len(code)+1 {
 				t.Errorf("%q: a problem at %d:%d, outside the source", code, p.Line, p.Column)
 			}
-			if strings.Contains(p.Text+p.LineText, "__convoke_lambda") && !strings.Contains(code, "__convoke_lambda") || strings.Contains(p.Text, runtime.GOROOT()) {
+			if strings.Contains(p.Text+p.LineText, "__convoke_lambda") && !strings.Contains(code, "__convoke_lambda") || strings.Contains(p.Text, "goroutine ") {
 				t.Errorf("%q: a problem speaks of what is not the developer's: %+v", code, p)
 			}
 		}

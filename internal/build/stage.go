@@ -20,7 +20,7 @@ import (
 )
 
 // The bounds of one compilation in a child process. An ordinary function
-// needs a hundredth of them; the time is generous for a busy machine.
+// needs a hundredth of the time; the rest is for busy machines.
 const (
 	timeLimit   = 10 * time.Second
 	memoryLimit = 512 << 20
@@ -107,7 +107,7 @@ func compileInChild(ctx context.Context, src Source, limit time.Duration) (*Outp
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	executable, err := os.Executable()
+	executable, err := self()
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -141,6 +141,15 @@ func compileInChild(ctx context.Context, src Source, limit time.Duration) (*Outp
 		return nil, &convoke.Error{Code: answer.Code, Message: answer.Message, Problems: answer.Problems}
 	}
 	return answer.Output, nil
+}
+
+// self is this program's file. On Linux it is the very file that runs, even
+// when an upgrade has put another in its place.
+func self() (string, error) {
+	if runtime.GOOS == "linux" {
+		return "/proc/self/exe", nil
+	}
+	return os.Executable()
 }
 
 func unavailable(err error) error {
