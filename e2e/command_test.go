@@ -41,6 +41,7 @@ func (w *world) close() error {
 //	serve [NAME=VALUE...] [FLAG...]   start the server; the first time it also makes an admin token
 //	killserver                        SIGKILL
 //	stopserver                        SIGTERM; it must end with exit code 0
+//	stoptwice                         SIGTERM twice; it must end long before its grace is over
 //	exits CODE ARG...                 run convoke; the exit code must be CODE
 //	http STATUS METHOD PATH [BODY]    body to stdout, headers to stderr; BODY is text or @FILE
 //	json PATH [VALUE]                 stdout is JSON and has PATH ("0.result.text", "." is all), with VALUE (a part suffices)
@@ -53,6 +54,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"serve":      noNeg(cmdServe),
 	"killserver": noNeg(cmdKill),
 	"stopserver": noNeg(cmdStop),
+	"stoptwice":  noNeg(cmdStopTwice),
 	"exits":      noNeg(cmdExits),
 	"http":       noNeg(cmdHTTP),
 	"json":       cmdJSON,
@@ -103,6 +105,10 @@ func cmdKill(ts *testscript.TestScript, _ []string) { ts.Check(worldOf(ts).serve
 
 func cmdStop(ts *testscript.TestScript, _ []string) {
 	ts.Check(worldOf(ts).server.stop(terminate))
+}
+
+func cmdStopTwice(ts *testscript.TestScript, _ []string) {
+	ts.Check(worldOf(ts).server.stopTwice())
 }
 
 func cmdExits(ts *testscript.TestScript, args []string) {

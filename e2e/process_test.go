@@ -159,6 +159,29 @@ func (s *server) stop(sig os.Signal) error {
 	return err
 }
 
+// stopTwice signals twice: the first signal alone has the server wait for what
+// runs, the second ends it.
+func (s *server) stopTwice() error {
+	if err := s.cmd.Process.Signal(terminate); err != nil {
+		return err
+	}
+	select {
+	case err := <-s.exit:
+		s.exit <- err
+		return fmt.Errorf("ended after one signal with an invocation under way: %v", err)
+	case <-time.After(500 * time.Millisecond):
+	}
+	begin := time.Now()
+	err := s.stop(terminate)
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() == 0 {
+		return fmt.Errorf("the second signal ended it with %v", err)
+	}
+	if took := time.Since(begin); took > 10*time.Second { // the grace is 30 s
+		return fmt.Errorf("the second signal took %s", took)
+	}
+	return nil
+}
+
 func cmdWatch(ts *testscript.TestScript, args []string) {
 	need(ts, args, 2, "watch NAME ARG...")
 	w := worldOf(ts)

@@ -103,7 +103,7 @@ func (a *App) wire(runtimes map[string]worker.Runtime) error {
 	if a.auth, err = auth.New(auth.Config{Tokens: a.store, Logger: a.log}); err != nil {
 		return err
 	}
-	box, err := sandbox.New(sandbox.Level(cfg.Sandbox))
+	box, err := sandbox.New(sandbox.Level(cfg.Sandbox), sandbox.Config{Folder: filepath.Join(cfg.Data, "runtime")})
 	if err != nil {
 		return err
 	}
@@ -146,13 +146,13 @@ func (a *App) wire(runtimes map[string]worker.Runtime) error {
 			Live: http.HandlerFunc(a.livez), Ready: http.HandlerFunc(a.readyz),
 			Metrics: a.telemetry.Handler(), MetricsPublic: cfg.MetricsPublic,
 		},
-		RuntimeBuilds: builds, Limits: cfg.Limits, Logger: a.log, V1: gateway.V1, Drain: a.drain,
+		RuntimeBuilds: builds, Limits: cfg.Limits, Logger: a.log, V1: gateway.V1, Drain: a.drain, Observe: a.telemetry.Request,
 	})
 	return err
 }
 
 // recorder puts an invocation into the function's own counters and into the
-// server's metrics.
+// server's metrics, where the pool counts those that it turned away.
 type recorder struct {
 	metric    *metric.Recorder
 	telemetry *telemetry.Telemetry
@@ -160,7 +160,9 @@ type recorder struct {
 
 func (r recorder) Record(inv *convoke.Invocation) {
 	r.metric.Record(inv)
-	r.telemetry.Invocation(inv)
+	if inv.Code != convoke.CodeThrottled {
+		r.telemetry.Invocation(inv)
+	}
 }
 
 func (a *App) poolStats() telemetry.PoolStats {

@@ -118,7 +118,7 @@ func checkRuntimes(ctx context.Context, cfg *config.Config, add addCheck) {
 
 // tryWorker starts one worker and ends it.
 func tryWorker(ctx context.Context, runtimes map[string]worker.Runtime, name, dir string) (time.Duration, error) {
-	box, err := sandbox.New(sandbox.None)
+	box, err := sandbox.New(sandbox.None, sandbox.Config{})
 	if err != nil {
 		return 0, err
 	}

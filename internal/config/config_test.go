@@ -78,6 +78,7 @@ func TestBadSettings(t *testing.T) {
 		"sandbox missing":  {env: map[string]string{"CONVOKE_SANDBOX": "namespaces"}, want: []string{"CONVOKE_SANDBOX: sandbox cannot be namespaces"}},
 		"zero limit":       {env: map[string]string{"CONVOKE_LIMIT_NAME_LENGTH": "0"}, want: []string{"CONVOKE_LIMIT_NAME_LENGTH: limits.nameLength must be more than zero"}},
 		"crossed limits":   {env: map[string]string{"CONVOKE_LIMIT_MAX_TIMEOUT": "5s"}, want: []string{"limits.defaultTimeout is 30s, more than limits.maxTimeout 5s"}},
+		"nobody waits":     {flags: map[string]string{"maxWaiters": "0", "maxWait": "0s", "shutdownGrace": "0s"}, want: []string{"--max-waiters: maxWaiters must be at least 1", "--max-wait: maxWait must be from 1ms", "--shutdown-grace: shutdownGrace must be from 1ms"}},
 		"per account":      {flags: map[string]string{"maxInstances": "4", "maxInstancesPerAccount": "5"}, want: []string{"--max-instances-per-account: maxInstancesPerAccount is 5, more than maxInstances 4 (--max-instances)"}},
 		"all at once":      {env: map[string]string{"CONVOKE_MAX_WAIT": "-1s", "CONVOKE_SHUTDOWN_GRACE": "2h", "CONVOKE_LOG_FORMAT": "xml"}, want: []string{"maxWait", "shutdownGrace", "log.format"}},
 	} {

@@ -44,7 +44,7 @@ func (c *Config) Validate() error {
 	atLeast("maxInstances", c.MaxInstances, 1)
 	atLeast("maxInstancesPerAccount", c.MaxInstancesPerAccount, 1)
 	atLeast("memoryMiB", c.MemoryMiB, 64)
-	atLeast("maxWaiters", c.MaxWaiters, 0)
+	atLeast("maxWaiters", c.MaxWaiters, 1) // who starts an instance waits for it, too
 	if c.MaxInstancesPerAccount > c.MaxInstances {
 		say("maxInstancesPerAccount", "is %d, more than maxInstances %d (%s)", c.MaxInstancesPerAccount, c.MaxInstances, c.Source("maxInstances"))
 	}
@@ -54,8 +54,8 @@ func (c *Config) Validate() error {
 			say(path, "must be from %s to %s, not %s", low, high, got)
 		}
 	}
-	within("maxWait", c.MaxWait, 0, 10*time.Minute)
-	within("shutdownGrace", c.ShutdownGrace, 0, time.Hour)
+	within("maxWait", c.MaxWait, time.Millisecond, 10*time.Minute)
+	within("shutdownGrace", c.ShutdownGrace, time.Millisecond, time.Hour)
 	within("logRetention", c.LogRetention, time.Minute, 10*365*24*time.Hour)
 
 	for _, s := range Settings() {

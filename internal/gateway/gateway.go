@@ -202,7 +202,7 @@ const customerCoding = "Function Invocation failed due to an issue caused by cus
 
 // shown puts an error of a function into the caller's dialect: the second
 // generation has one fixed message, the function's own words are in its log
-// lines; the first has the function's own message.
+// lines; the first has the function's own message and no log lines.
 func shown(r *http.Request, err error) error {
 	e, ok := errors.AsType[*convoke.Error](err)
 	if !ok {
@@ -211,10 +211,14 @@ func shown(r *http.Request, err error) error {
 	switch {
 	case e.Code == convoke.CodeFunctionNotFound && r.PathValue("uuid") != "":
 		return convoke.Errorf(e.Code, "There is no %s deployed on %s", r.PathValue("uuid"), r.PathValue("account"))
-	case e.Code == convoke.CodeThrew && !V1(r):
-		return &convoke.Error{Code: e.Code, Message: customerCoding, Logs: []convoke.LogEntry{{
-			Time: time.Now(), Level: convoke.LevelError, Source: convoke.SourcePlatform, Message: e.Message, Extras: []byte("[]"),
-		}}}
+	case V1(r) && len(e.Logs) > 0:
+		own := *e
+		own.Logs = nil
+		return &own
+	case V1(r):
+		return err
+	case e.Code == convoke.CodeThrew:
+		return &convoke.Error{Code: e.Code, Message: customerCoding, Logs: e.Logs}
 	}
 	return err
 }

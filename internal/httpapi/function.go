@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -111,6 +112,11 @@ func (s *server) testFunction(w http.ResponseWriter, r *http.Request, by *convok
 	}
 	defer allow(w, s.Limits.MaxTimeout+time.Minute)()
 	result, logs, err := s.Tester.Test(r.Context(), by, by.AccountID, r.PathValue("uuid"), body, httpx.RequestID(r))
+	if failed, ok := errors.AsType[*convoke.Error](err); ok && len(logs) > 0 {
+		told := *failed
+		told.Logs = logs // its own ones are among them
+		return &told
+	}
 	if err != nil {
 		return err
 	}

@@ -45,8 +45,8 @@ type Probes struct {
 	MetricsPublic bool
 }
 
-// Config wires the API. Every member but RuntimeBuilds, Extra, V1 and Drain
-// is required.
+// Config wires the API. Every member but RuntimeBuilds, Extra, V1, Drain and
+// Observe is required.
 type Config struct {
 	Functions   *function.Service
 	Tester      Tester
@@ -67,6 +67,9 @@ type Config struct {
 	V1 func(*http.Request) bool
 	// Drain is closed when the server begins to stop, to end streams.
 	Drain <-chan struct{}
+	// Observe is told of every answered request: the pattern of its route, ""
+	// for none, and the status. It must not block; nil is nobody.
+	Observe func(route string, status int)
 }
 
 // server is what the handlers share.
@@ -81,7 +84,7 @@ func New(c Config) (http.Handler, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	s := &server{Config: c, edge: httpx.New(httpx.Config{Logger: c.Logger, V1: c.V1, Drain: c.Drain})}
+	s := &server{Config: c, edge: httpx.New(httpx.Config{Logger: c.Logger, V1: c.V1, Drain: c.Drain, Observe: c.Observe})}
 	routes := s.routes()
 	document, err := json.MarshalIndent(openAPI(routes), "", "  ")
 	if err != nil {

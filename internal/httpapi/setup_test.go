@@ -139,7 +139,7 @@ func (x tester) Test(ctx context.Context, by *convoke.Principal, accountID, func
 	}
 	logs := []convoke.LogEntry{{Level: convoke.LevelDebug, Message: "by " + by.String() + " as " + requestID, Time: time.UnixMilli(1700000000123)}}
 	if strings.Contains(v.Code, "throw") {
-		return nil, nil, &convoke.Error{Code: convoke.CodeThrew, Message: "it threw", Logs: logs}
+		return nil, logs, &convoke.Error{Code: convoke.CodeThrew, Message: "it threw"}
 	}
 	return body, logs, nil
 }

@@ -199,7 +199,7 @@ func newErrorID() string {
 	return hex.EncodeToString(raw[:])
 }
 
-// finish catches a panic and writes the request's one log line.
+// finish catches a panic, counts the request and writes its one log line.
 func (e *Edge) finish(x *exchange, r *http.Request) {
 	if v := recover(); v != nil {
 		if v == http.ErrAbortHandler {
@@ -211,6 +211,7 @@ func (e *Edge) finish(x *exchange, r *http.Request) {
 	if x.status == 0 {
 		x.status = http.StatusOK // net/http writes it when the handler wrote nothing
 	}
+	e.observe(r.Pattern, x.status)
 	level := slog.LevelInfo
 	switch {
 	case x.code == convoke.CodeInternal:

@@ -26,6 +26,9 @@ type Config struct {
 	// Drain is closed when the server begins to stop: streams end then. nil
 	// never does.
 	Drain <-chan struct{}
+	// Observe is told of every answered request: the pattern that matched, ""
+	// when none did, and the status. It must not block; nil is nobody.
+	Observe func(route string, status int)
 	// Heartbeat is the pause after which a stream sends a comment, so that
 	// proxies keep it open; 0 is 15 s.
 	Heartbeat time.Duration
@@ -37,6 +40,7 @@ type Edge struct {
 	log       *slog.Logger
 	v1        func(r *http.Request) bool
 	drain     <-chan struct{}
+	observe   func(route string, status int)
 	heartbeat time.Duration
 }
 
@@ -45,9 +49,12 @@ func New(c Config) *Edge {
 	if c.Logger == nil {
 		panic("httpx.New: no logger")
 	}
-	e := &Edge{log: c.Logger, v1: c.V1, drain: c.Drain, heartbeat: c.Heartbeat}
+	e := &Edge{log: c.Logger, v1: c.V1, drain: c.Drain, observe: c.Observe, heartbeat: c.Heartbeat}
 	if e.v1 == nil {
 		e.v1 = func(*http.Request) bool { return false }
+	}
+	if e.observe == nil {
+		e.observe = func(string, int) {}
 	}
 	if e.heartbeat == 0 {
 		e.heartbeat = 15 * time.Second

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -170,6 +171,33 @@ func TestUnknownPathAndMethod(t *testing.T) {
 		if got := rec.Header().Get("Content-Type"); !strings.HasPrefix(got, "application/json") {
 			t.Errorf("%s %s: Content-Type %q", tt.method, tt.path, got)
 		}
+	}
+}
+
+// TestObserve: every request is counted once, by the pattern of its route and
+// never by its path.
+func TestObserve(t *testing.T) {
+	t.Parallel()
+	var got []string
+	e, _ := edge(httpx.Config{Observe: func(route string, status int) { got = append(got, fmt.Sprintf("%s: %d", route, status)) }})
+	mux := http.NewServeMux()
+	handle := func(pattern string, h httpx.Handler) { mux.Handle(pattern, e.Handle(h, true)) }
+	handle("GET /things/{id}", func(w http.ResponseWriter, r *http.Request) error {
+		if r.PathValue("id") == "none" {
+			return convoke.Errorf(convoke.CodeThrew, "no")
+		}
+		return httpx.WriteJSON(w, http.StatusOK, true)
+	})
+	handle("DELETE /things/{id}", func(http.ResponseWriter, *http.Request) error { panic("boom") })
+	handle("POST /quiet", func(http.ResponseWriter, *http.Request) error { return nil })
+	h := e.Wrap(mux)
+	for _, request := range []string{"GET /things/1", "GET /things/none", "DELETE /things/1", "POST /quiet", "PUT /things/1", "GET /nothing"} {
+		method, path, _ := strings.Cut(request, " ")
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(method, path, nil))
+	}
+	want := []string{"GET /things/{id}: 200", "GET /things/{id}: 901", "DELETE /things/{id}: 500", "POST /quiet: 200", ": 405", ": 404"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("observed (-want +got):\n%s", diff)
 	}
 }
 

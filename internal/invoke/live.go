@@ -155,10 +155,11 @@ func (s *Service) resolve(l *convoke.Live) *resolved {
 }
 
 // ahead is how many invocations may be sent ahead to an instance that runs
-// one at a time: enough that it finds the next one when it is done.
+// one at a time: enough that it finds the next one when it is done, also when
+// the server has been busy elsewhere for a moment.
 func ahead(settings convoke.Settings) int {
 	if settings.Concurrency == 1 {
-		return 4
+		return 16
 	}
 	return 0
 }

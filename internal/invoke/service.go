@@ -158,7 +158,7 @@ func (s *Service) attempt(ctx context.Context, live *resolved, r Request, out *R
 	case res.Spent, errors.Is(err, worker.ErrNotStarted):
 		lease.Discard()
 	default:
-		lease.Release(res.Own, res.CPU)
+		lease.Release(res.Own, res.Waited)
 	}
 	rec.Run, rec.CPU, rec.PeakMemory, rec.ResultBytes = res.Run, res.CPU, res.PeakMemory, len(res.JSON)
 	out.JSON = res.JSON

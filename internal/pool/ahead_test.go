@@ -67,18 +67,18 @@ func TestLeasesAheadOfShortInvocations(t *testing.T) {
 func TestWhatComputesGetsNoMoreThanTheProcessors(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		cpu  time.Duration
-		want int
+		waited time.Duration
+		want   int
 	}{
-		"computes": {cpu: time.Second, want: 2},
-		"waits":    {cpu: time.Millisecond, want: 5},
+		"computes": {waited: time.Millisecond, want: 2},
+		"waits":    {waited: time.Second, want: 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				b := setup(t, Config[*fake]{Processors: 2, MaxInstances: 10})
 				f := b.target("1", "f", maxInstances(5))
-				b.acquire(f).Release(time.Second, tc.cpu)
+				b.acquire(f).Release(time.Second, tc.waited)
 				var all []*request
 				for range 8 {
 					all = append(all, b.request(t.Context(), f))
@@ -89,9 +89,31 @@ func TestWhatComputesGetsNoMoreThanTheProcessors(t *testing.T) {
 				}
 				for _, r := range all {
 					<-r.done
-					r.lease.Release(time.Second, tc.cpu)
+					r.lease.Release(time.Second, tc.waited)
 				}
 			})
 		})
 	}
+}
+
+// TestSurplusOfWhatComputesGoes: instances that were started before it was
+// known what the target does end when they are idle.
+func TestSurplusOfWhatComputesGoes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, Config[*fake]{Processors: 2, MaxInstances: 10})
+		f := b.target("1", "f", maxInstances(5))
+		var leases []*Lease[*fake]
+		for range 5 {
+			leases = append(leases, b.acquire(f))
+		}
+		for _, l := range leases {
+			l.Release(time.Millisecond, 0)
+		}
+		time.Sleep(time.Second) // their processes end
+		b.check()
+		if n := b.Stats().Places; n != 2 {
+			t.Errorf("%d instances are left, want 2", n)
+		}
+	})
 }

@@ -360,8 +360,8 @@ func audit(p *Pool[*fake]) error {
 		if c := byGroup[g]; c != [3]int{g.places, g.starting, g.ready} || eager != g.eager {
 			return fmt.Errorf("%s: counted places, starting, ready %v and eager %d; booked %v and %d", key, c, eager, [3]int{g.places, g.starting, g.ready}, g.eager)
 		}
-		if g.places > p.maxOf(g) {
-			return fmt.Errorf("%s: %d instances, more than %d", key, g.places, p.maxOf(g))
+		if most := g.target.Settings.MaxInstances; most > 0 && g.places > most {
+			return fmt.Errorf("%s: %d instances, more than %d", key, g.places, most)
 		}
 		// The end of a back-off is noticed by the next sweep.
 		if p.needsStart(g) && !g.isStarved() && (g.failures == 0 || time.Since(g.retryAt) > sweepEvery) {

@@ -23,8 +23,8 @@ type group[W Worker] struct {
 	waiters  list[*waiter[W]] // the oldest first
 	eager    int              // waiters that should have an instance started
 
-	runTime time.Duration // moving average of an invocation; 0 is unknown
-	cpuTime time.Duration // moving average of what it computes
+	runTime  time.Duration // moving average of an invocation; 0 is unknown
+	waitTime time.Duration // moving average of the part of it that is no computing
 	// aheadFrom is when leasing ahead may begin again after a recall.
 	aheadFrom time.Time
 	loadTime  time.Duration // moving average of loading; 0 is unknown
@@ -60,20 +60,21 @@ func (p *Pool[W]) forget(g *group[W]) {
 	p.release(g.account)
 }
 
-// Leasing ahead saves the way to a worker and back, some 50 µs. For
-// invocations longer than aheadBelow that gain is not worth that one may stand
-// behind another.
+// Leasing ahead saves the way to a worker and back, some 50 µs. That is worth
+// it while what queues in a worker is done in no more than aheadTime.
 const (
-	aheadBelow = 500 * time.Microsecond
+	aheadTime  = time.Millisecond
 	aheadPause = time.Second
 )
 
 // open is how many leases an instance of g may hold now.
 func (g *group[W]) open() int {
-	if g.runTime == 0 || g.runTime > aheadBelow || !g.aheadFrom.IsZero() && time.Now().Before(g.aheadFrom) {
-		return g.target.concurrency()
+	n := g.target.concurrency()
+	if g.runTime == 0 || g.runTime > aheadTime || n == len(g.levels) ||
+		!g.aheadFrom.IsZero() && time.Now().Before(g.aheadFrom) {
+		return n
 	}
-	return len(g.levels)
+	return min(n+int(aheadTime/g.runTime), len(g.levels))
 }
 
 // pick leases a slot of the least busy instance, or returns nil.
@@ -113,10 +114,13 @@ func (g *group[W]) lacksInstances(live int) bool {
 func (g *group[W]) isStarved() bool { return g.line.in != nil }
 
 // ran records a returned invocation.
-func (g *group[W]) ran(i *instance[W], run, cpu time.Duration) {
+func (g *group[W]) ran(i *instance[W], run, waited time.Duration) {
 	if run > 0 {
+		if g.runTime == 0 {
+			g.waitTime = waited
+		}
 		g.runTime = average(g.runTime, run)
-		g.cpuTime = average(g.cpuTime, min(cpu, run))
+		g.waitTime += (min(waited, run) - g.waitTime) / 8
 	}
 	if g.failures > 0 && i.state == ready && !isGone(i.worker) {
 		g.failures, g.cause, g.retryAt = 0, nil, time.Time{}
@@ -188,10 +192,17 @@ func (p *Pool[W]) maxOf(g *group[W]) int {
 	if most <= 0 {
 		most = p.cfg.MaxInstances
 	}
-	if g.cpuTime > g.runTime/2 {
+	if g.runTime > 0 && g.waitTime < g.runTime/2 {
 		most = min(most, max(p.cfg.Processors, g.target.Settings.MinInstances))
 	}
 	return most
+}
+
+// surplus reports whether g has more instances than it has a use for, since
+// it became known that it computes. The margin keeps a function that waits for
+// about half of its time from ending and starting instances in turns.
+func (p *Pool[W]) surplus(g *group[W]) bool {
+	return g.ready > p.maxOf(g) && g.waitTime < g.runTime/4
 }
 
 // update follows any change to g: it brings g in order and gives out the

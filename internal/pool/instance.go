@@ -287,6 +287,8 @@ func (p *Pool[W]) giveBack(i *instance[W]) {
 	g := i.group
 	i.leases--
 	switch {
+	case i.state == ready && i.leases == 0 && p.surplus(g):
+		p.drain(i, ReasonIdle)
 	case i.state == ready && g.waiters.n == 0 && p.starving == 0:
 		g.place(i)
 		if i.leases == 0 {

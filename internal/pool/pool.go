@@ -235,9 +235,9 @@ func (p *Pool[W]) Acquire(ctx context.Context, t *Target[W]) (*Lease[W], error) 
 	return p.await(ctx, w)
 }
 
-// Release gives the slot back after an invocation that took run, of which the
-// worker computed for cpu.
-func (l *Lease[W]) Release(run, cpu time.Duration) {
+// Release gives the slot back after an invocation that took run, of which it
+// waited for something else than a processor.
+func (l *Lease[W]) Release(run, waited time.Duration) {
 	p, i := l.pool, l.instance
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -245,7 +245,7 @@ func (l *Lease[W]) Release(run, cpu time.Duration) {
 		return
 	}
 	l.returned = true
-	i.group.ran(i, run, cpu)
+	i.group.ran(i, run, waited)
 	p.giveBack(i)
 }
 

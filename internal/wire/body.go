@@ -12,11 +12,12 @@ import (
 type Usage struct {
 	Retire     bool          // give the worker nothing new after this
 	Run        time.Duration // as the worker saw it
+	Waited     time.Duration // of Run: the event loop had nothing to do
 	CPU        time.Duration // of the whole process since the answer before
 	PeakMemory int64         // bytes resident, the highest so far
 }
 
-const usageSize = 13
+const usageSize = 17
 
 // Answer splits the body of a Result or Failed frame. The rest shares body's memory.
 func Answer(body []byte) (Usage, []byte, error) {
@@ -28,6 +29,7 @@ func Answer(body []byte) (Usage, []byte, error) {
 		Run:        time.Duration(binary.LittleEndian.Uint32(body[1:])) * time.Microsecond,
 		CPU:        time.Duration(binary.LittleEndian.Uint32(body[5:])) * time.Microsecond,
 		PeakMemory: int64(binary.LittleEndian.Uint32(body[9:])) << 10,
+		Waited:     time.Duration(binary.LittleEndian.Uint32(body[13:])) * time.Microsecond,
 	}, body[usageSize:], nil
 }
 

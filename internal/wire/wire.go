@@ -11,11 +11,9 @@
 package wire
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 )
 
 // Type says what a frame's body holds.
@@ -52,75 +50,71 @@ var ErrTooLarge = errors.New("frame is larger than allowed")
 // ErrMalformed is returned for a body that does not hold what its type says.
 var ErrMalformed = errors.New("frame is malformed")
 
-// Frame is one message. Body is valid until the next call of Reader.Next.
+// Frame is one message. Body is valid until the next call of Reader.Space.
 type Frame struct {
 	Type Type
 	ID   uint32
 	Body []byte
 }
 
-// Reader reads frames of at most max body bytes.
+const (
+	firstBuffer = 32 << 10
+	keptBuffer  = 256 << 10 // a larger buffer is not kept beyond the frame that needed it
+)
+
+// Reader cuts what arrives into frames of at most max body bytes. It does not
+// read itself, so that whoever has a reason to may do it:
+//
+//	n := read(r.Space())
+//	r.Filled(n)
+//	for { f, ok, err := r.Next() … }
 type Reader struct {
-	r   *bufio.Reader
-	max int
-	buf []byte // for bodies larger than the bufio.Reader holds
-	// consume is how much of r the last frame used.
-	consume int
+	max        int
+	buf        []byte
+	start, end int // what has arrived and was not returned yet
 }
 
-// NewReader reads from r and refuses bodies larger than max bytes.
-func NewReader(r io.Reader, max int) *Reader {
-	return &Reader{r: bufio.NewReaderSize(r, 32<<10), max: max}
+// NewReader refuses bodies larger than max bytes.
+func NewReader(max int) *Reader { return &Reader{max: max, buf: make([]byte, firstBuffer)} }
+
+// Space is where the next bytes go. It is never empty. The buffer grows with
+// what has really arrived, not with what a header announces.
+func (r *Reader) Space() []byte {
+	held := r.buf[r.start:r.end]
+	switch {
+	case len(held) == 0 && len(r.buf) > keptBuffer:
+		r.buf = make([]byte, firstBuffer)
+	case r.end == len(r.buf) && len(held) > len(r.buf)/2:
+		r.buf = make([]byte, 2*len(r.buf))
+	case len(held) > 0 && r.end < len(r.buf):
+		return r.buf[r.end:]
+	}
+	r.start, r.end = 0, copy(r.buf, held)
+	return r.buf[r.end:]
 }
 
-// Next returns the next frame; io.EOF at a clean end, io.ErrUnexpectedEOF in
-// the middle of a frame, ErrTooLarge beyond the bound.
-func (r *Reader) Next() (Frame, error) {
-	if _, err := r.r.Discard(r.consume); err != nil {
-		return Frame{}, err
+// Filled says that n bytes were put into Space.
+func (r *Reader) Filled(n int) { r.end += n }
+
+// Next returns the next frame that has arrived whole. ErrTooLarge, for a
+// length beyond the bound, is final: the stream cannot be followed further.
+func (r *Reader) Next() (Frame, bool, error) {
+	have := r.buf[r.start:r.end]
+	if len(have) < headerSize {
+		return Frame{}, false, nil
 	}
-	r.consume = 0
-	head, err := r.r.Peek(headerSize)
-	if err != nil {
-		if errors.Is(err, io.EOF) && len(head) > 0 {
-			err = io.ErrUnexpectedEOF
-		}
-		return Frame{}, err
-	}
-	size := int64(binary.LittleEndian.Uint32(head))
-	f := Frame{Type: Type(head[4]), ID: binary.LittleEndian.Uint32(head[5:])}
+	f := Frame{Type: Type(have[4]), ID: binary.LittleEndian.Uint32(have[5:])}
+	size := int64(binary.LittleEndian.Uint32(have))
 	if size > int64(r.max) {
-		return Frame{}, fmt.Errorf("%w: type %d, %d bytes", ErrTooLarge, f.Type, size)
+		return Frame{}, false, fmt.Errorf("%w: type %d, %d bytes", ErrTooLarge, f.Type, size)
 	}
-	n := int(size)
-	if headerSize+n <= r.r.Size() {
-		whole, err := r.r.Peek(headerSize + n)
-		if err != nil {
-			return Frame{}, unexpected(err)
-		}
-		r.consume = headerSize + n
-		f.Body = whole[headerSize:]
-		return f, nil
+	end := headerSize + int(size)
+	if len(have) < end {
+		return Frame{}, false, nil
 	}
-	if _, err := r.r.Discard(headerSize); err != nil {
-		return Frame{}, err
-	}
-	if cap(r.buf) < n {
-		r.buf = make([]byte, n)
-	}
-	f.Body = r.buf[:n]
-	_, err = io.ReadFull(r.r, f.Body)
-	if n > 1<<20 {
-		r.buf = nil // one large result must not be kept for the life of the worker
-	}
-	return f, unexpected(err)
-}
-
-func unexpected(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
+	f.Body = have[headerSize:end:end]
+	r.start += end
+	return f, true, nil
 }
 
 // begin appends a header whose length is filled in by finish.

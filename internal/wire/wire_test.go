@@ -4,46 +4,56 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"io"
 	"strings"
 	"testing"
-	"testing/iotest"
 )
+
+// feed gives r the next bytes of in, at most step at a time, and returns the
+// rest of in.
+func feed(r *Reader, in []byte, step int) []byte {
+	space := r.Space()
+	n := copy(space[:min(step, len(space))], in)
+	r.Filled(n)
+	return in[n:]
+}
 
 func TestFramesComeBackAsSent(t *testing.T) {
 	t.Parallel()
-	large := bytes.Repeat([]byte("x"), 100<<10)
-	var b []byte
-	b = AppendInvoke(b, 7, "req-1", []byte(`{"payload":1}`))
-	b = AppendEmpty(b, Ping, 9)
-	b = AppendInvoke(b, 8, strings.Repeat("r", 300), large)
-	b = AppendLoad(b, []byte("meta"), []byte("code"), nil, []byte("cache"))
-	for name, src := range map[string]io.Reader{
-		"whole":        bytes.NewReader(b),
-		"byte by byte": iotest.OneByteReader(bytes.NewReader(b)),
-	} {
-		r := NewReader(src, 1<<20)
-		next := func() Frame {
-			f, err := r.Next()
-			if err != nil {
-				t.Fatalf("%s: %v", name, err)
+	large := bytes.Repeat([]byte("x"), 300<<10)
+	var in []byte
+	in = AppendInvoke(in, 7, "req-1", []byte(`{"payload":1}`))
+	in = AppendEmpty(in, Ping, 9)
+	in = AppendInvoke(in, 8, strings.Repeat("r", 300), large)
+	in = AppendLoad(in, []byte("meta"), []byte("code"), nil, []byte("cache"))
+	want := []Frame{
+		{Invoke, 7, []byte("\x05req-1{\"payload\":1}")},
+		{Ping, 9, nil},
+		{Invoke, 8, append(append([]byte{MaxRequestID}, strings.Repeat("r", MaxRequestID)...), large...)},
+		{Load, 0, []byte("\x04\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x05\x00\x00\x00metacodecache")},
+	}
+	for _, step := range []int{1, 7, 1000, firstBuffer, 1 << 20} {
+		r, rest, got := NewReader(1<<20), in, 0
+		for len(rest) > 0 {
+			rest = feed(r, rest, step)
+			for {
+				f, ok, err := r.Next()
+				if err != nil {
+					t.Fatalf("step %d: %v", step, err)
+				}
+				if !ok {
+					break
+				}
+				if got == len(want) || f.Type != want[got].Type || f.ID != want[got].ID || !bytes.Equal(f.Body, want[got].Body) {
+					t.Fatalf("step %d: frame %d has type %d, id %d and %d bytes", step, got, f.Type, f.ID, len(f.Body))
+				}
+				got++
 			}
-			return f
 		}
-		if f := next(); f.Type != Invoke || f.ID != 7 || string(f.Body) != "\x05req-1{\"payload\":1}" {
-			t.Errorf("%s: first frame = %+v", name, f)
+		if got != len(want) {
+			t.Errorf("step %d: %d frames, want %d", step, got, len(want))
 		}
-		if f := next(); f.Type != Ping || f.ID != 9 || len(f.Body) != 0 {
-			t.Errorf("%s: second frame = %+v", name, f)
-		}
-		if f := next(); f.ID != 8 || len(f.Body) != 1+MaxRequestID+len(large) {
-			t.Errorf("%s: third frame has %d bytes", name, len(f.Body))
-		}
-		if f := next(); f.Type != Load || len(f.Body) != 16+4+4+0+5 {
-			t.Errorf("%s: fourth frame = %+v", name, f)
-		}
-		if _, err := r.Next(); err != io.EOF {
-			t.Errorf("%s: at the end: %v, want io.EOF", name, err)
+		if len(r.Space()) == 0 || len(r.buf) > keptBuffer {
+			t.Errorf("step %d: a buffer of %d bytes is kept", step, len(r.buf))
 		}
 	}
 }
@@ -54,15 +64,16 @@ func TestReaderRefuses(t *testing.T) {
 		in   []byte
 		want error
 	}{
-		"a body over the bound": {binary.LittleEndian.AppendUint32(nil, 1<<31), io.ErrUnexpectedEOF},
-		"a length over it":      {append(binary.LittleEndian.AppendUint32(nil, 101), 1, 0, 0, 0, 0), ErrTooLarge},
-		"half a header":         {[]byte{1, 0, 0}, io.ErrUnexpectedEOF},
-		"half a body":           {[]byte{5, 0, 0, 0, 1, 0, 0, 0, 0, 'x'}, io.ErrUnexpectedEOF},
-		"nothing":               {nil, io.EOF},
+		"a length over the bound": {append(binary.LittleEndian.AppendUint32(nil, 101), 1, 0, 0, 0, 0), ErrTooLarge},
+		"the largest length":      {append(binary.LittleEndian.AppendUint32(nil, 1<<32-1), 1, 0, 0, 0, 0), ErrTooLarge},
+		"half a header":           {[]byte{1, 0, 0}, nil},
+		"half a body":             {[]byte{5, 0, 0, 0, 1, 0, 0, 0, 0, 'x'}, nil},
+		"nothing":                 {nil, nil},
 	} {
-		_, err := NewReader(bytes.NewReader(c.in), 100).Next()
-		if !errors.Is(err, c.want) {
-			t.Errorf("%s: %v, want %v", name, err, c.want)
+		r := NewReader(100)
+		feed(r, c.in, 1000)
+		if _, ok, err := r.Next(); ok || !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, %v, want %v", name, ok, err, c.want)
 		}
 	}
 }
@@ -97,26 +108,32 @@ func TestParseEntry(t *testing.T) {
 
 // FuzzReader feeds what a hostile worker could send through every decoder.
 func FuzzReader(f *testing.F) {
-	f.Add(AppendEmpty(nil, Pong, 1))
-	f.Add([]byte{19, 0, 0, 0, 19, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, '"', 'o', 'k', '"', '1', '1'})
-	f.Add(append([]byte{18, 0, 0, 0, 21, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0}, "[]hi"...))
-	f.Fuzz(func(t *testing.T, in []byte) {
+	f.Add(AppendEmpty(nil, Pong, 1), 3)
+	f.Add([]byte{21, 0, 0, 0, 19, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, '"', 'o', 'k', '"'}, 100)
+	f.Add(append([]byte{18, 0, 0, 0, 21, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0}, "[]hi"...), 1)
+	f.Fuzz(func(t *testing.T, in []byte, step int) {
 		const bound = 1 << 16
-		r := NewReader(bytes.NewReader(in), bound)
-		for {
-			frame, err := r.Next()
-			if err != nil {
-				return
-			}
-			if len(frame.Body) > bound {
-				t.Fatalf("a body of %d bytes came through the bound", len(frame.Body))
-			}
-			_, _, _ = Answer(frame.Body)
-			_, _ = ParseFailure(frame.Body)
-			_, _, _ = ParseLoaded(frame.Body)
-			_, _ = Count(frame.Body)
-			if e, err := ParseEntry(frame.Body); err == nil && (len(e.Extras) == 0 || e.Level > 3) {
-				t.Fatalf("a malformed entry came through: %+v", e)
+		r := NewReader(bound)
+		for len(in) > 0 {
+			in = feed(r, in, max(step, 1))
+			for {
+				frame, ok, err := r.Next()
+				if err != nil {
+					return
+				}
+				if !ok {
+					break
+				}
+				if len(frame.Body) > bound {
+					t.Fatalf("a body of %d bytes came through the bound", len(frame.Body))
+				}
+				_, _, _ = Answer(frame.Body)
+				_, _ = ParseFailure(frame.Body)
+				_, _, _ = ParseLoaded(frame.Body)
+				_, _ = Count(frame.Body)
+				if e, err := ParseEntry(frame.Body); err == nil && (len(e.Extras) == 0 || e.Level > 3) {
+					t.Fatalf("a malformed entry came through: %+v", e)
+				}
 			}
 		}
 	})

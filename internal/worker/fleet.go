@@ -108,6 +108,7 @@ func writeFiles(dir string) error {
 
 func (f *Fleet) spawner() {
 	goruntime.LockOSThread()
+	lowerPriority()
 	for fn := range f.spawn {
 		fn()
 	}
@@ -180,11 +181,12 @@ func (f *Fleet) Start(ctx context.Context, runtime string, memoryMiB int) (*Work
 		f.entry)
 	cmd.Env = []string{"TZ=UTC", "LANG=C.UTF-8", "HOME=/tmp", "TMPDIR=/tmp"}
 	cmd.Dir = "/"
-	if err := f.cfg.Sandbox.Wrap(cmd); err != nil {
+	cage, err := f.cfg.Sandbox.Wrap(cmd)
+	if err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
 	w := newWorker(f, rt.Name)
-	if err := f.begin(w, cmd, memoryMiB); err != nil {
+	if err := f.begin(w, cmd, cage, memoryMiB); err != nil {
 		return nil, fmt.Errorf("start worker: %w", err)
 	}
 	select {
@@ -199,10 +201,11 @@ func (f *Fleet) Start(ctx context.Context, runtime string, memoryMiB int) (*Work
 }
 
 // begin starts the process and its goroutines, unless the fleet is closing.
-func (f *Fleet) begin(w *Worker, cmd *exec.Cmd, memoryMiB int) error {
+func (f *Fleet) begin(w *Worker, cmd *exec.Cmd, cage *sandbox.Cage, memoryMiB int) error {
 	f.mu.Lock()
 	if f.closed {
 		f.mu.Unlock()
+		cage.Release()
 		return convoke.Errorf(convoke.CodeUnavailable, "the server is shutting down")
 	}
 	f.gone.Add(1)
@@ -210,7 +213,7 @@ func (f *Fleet) begin(w *Worker, cmd *exec.Cmd, memoryMiB int) error {
 
 	w.memoryLimit.Store(int64(memoryMiB) << 20)
 	started := make(chan error, 1)
-	f.spawn <- func() { started <- w.start(cmd) }
+	f.spawn <- func() { started <- w.start(cmd, cage) }
 	if err := <-started; err != nil {
 		f.gone.Done()
 		return err

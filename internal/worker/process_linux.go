@@ -16,3 +16,10 @@ func setProcessAttributes(cmd *exec.Cmd) {
 }
 
 func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
+
+// workerNiceness puts workers behind the server when there are more of them
+// than processors: it then still takes, refuses and answers in time.
+const workerNiceness = 5
+
+// lowerPriority lowers the calling thread's priority; its children inherit it.
+func lowerPriority() { _ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, workerNiceness) }

@@ -72,7 +72,9 @@ type Result struct {
 	Run  time.Duration // from the worker being sent the event to its answer
 	// Own is the part of Run in the function itself, as the worker saw it: it
 	// leaves out how long the answer took to get here.
-	Own        time.Duration
+	Own time.Duration
+	// Waited is the part of Own in which the function waited for something.
+	Waited     time.Duration
 	CPU        time.Duration
 	PeakMemory int64
 	// Spent says that the worker must not be given another invocation.

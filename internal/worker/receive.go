@@ -1,11 +1,13 @@
 package worker
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"syscall"
 	"time"
 
 	"convoke"
@@ -19,25 +21,56 @@ const maxFrame = 32 << 20
 // receive reads frames until the socket ends. What a worker sends is hostile
 // input: anything that its own code would never send ends it.
 func (w *Worker) receive() {
-	r := wire.NewReader(w.conn, maxFrame)
-	for {
-		f, err := r.Next()
-		if err == nil {
-			err = w.handle(f)
-		}
-		if err != nil {
-			if errors.Is(err, wire.ErrMalformed) || errors.Is(err, wire.ErrTooLarge) || errors.Is(err, errUnexpected) {
-				w.kill(ReasonProtocol, err.Error())
-			}
-			// Reading on lets the process die of its own end rather than of a
-			// full socket, and takes in nothing.
-			_, _ = io.Copy(io.Discard, w.conn)
-			return
-		}
+	var ended error
+	err := w.raw.Read(func(fd uintptr) bool {
+		ended = w.drain(int(fd))
+		return ended != nil
+	})
+	if err = cmp.Or(ended, err); errors.Is(err, wire.ErrMalformed) || errors.Is(err, wire.ErrTooLarge) || errors.Is(err, errUnexpected) {
+		w.kill(ReasonProtocol, err.Error())
 	}
+	// Reading on lets the process die of its own end rather than of a full
+	// socket, and takes in nothing.
+	_, _ = io.Copy(io.Discard, w.conn)
 }
 
 var errUnexpected = errors.New("an unexpected frame")
+
+// drain takes in all frames that have arrived, without waiting for more, and
+// returns what ended the stream, if it has ended. Reading the socket directly
+// saves a second read per wake-up that would only say that there is no more.
+func (w *Worker) drain(fd int) error {
+	for {
+		space := w.frames.Space()
+		n, err := syscall.Read(fd, space)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case errors.Is(err, syscall.EAGAIN):
+			return nil
+		case err != nil:
+			return err
+		case n == 0:
+			return io.EOF
+		}
+		w.frames.Filled(n)
+		for {
+			f, ok, err := w.frames.Next()
+			if err == nil && ok {
+				err = w.handle(f)
+			}
+			if err != nil {
+				return err
+			}
+			if !ok {
+				break
+			}
+		}
+		if n < len(space) {
+			return nil // there was no more, and what comes now is announced anew
+		}
+	}
+}
 
 func (w *Worker) handle(f wire.Frame) error {
 	switch f.Type {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"convoke"
+	"convoke/internal/sandbox"
 	"convoke/internal/wire"
 )
 
@@ -53,6 +54,7 @@ type Worker struct {
 	started time.Time
 	cmd     *exec.Cmd
 	conn    net.Conn
+	raw     syscall.RawConn // of conn
 
 	ready       chan struct{} // closed when the blank worker listens
 	loaded      chan loadOutcome
@@ -63,6 +65,8 @@ type Worker struct {
 
 	writeMu sync.Mutex // comes before mu
 	out     []byte     // the frame being written, kept for its memory
+
+	frames *wire.Reader // of the receiving goroutine
 
 	mu      sync.Mutex
 	program *Program // nil while blank
@@ -117,14 +121,15 @@ func newWorker(f *Fleet, runtime string) *Worker {
 	w := &Worker{
 		fleet: f, runtime: runtime, started: time.Now(),
 		ready: make(chan struct{}), loaded: make(chan loadOutcome, 1), pong: make(chan struct{}, 1), done: make(chan struct{}),
-		calls: make(map[uint32]*call),
+		calls: make(map[uint32]*call), frames: wire.NewReader(maxFrame),
 	}
 	w.output.w = w
 	return w
 }
 
 // start starts the process. It is called on the fleet's own thread.
-func (w *Worker) start(cmd *exec.Cmd) error {
+func (w *Worker) start(cmd *exec.Cmd, cage *sandbox.Cage) error {
+	defer cage.Release()
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -133,6 +138,10 @@ func (w *Worker) start(cmd *exec.Cmd) error {
 	defer theirs.Close()
 	defer ours.Close() // net.FileConn has a copy
 	if w.conn, err = net.FileConn(ours); err != nil {
+		return err
+	}
+	if w.raw, err = w.conn.(syscall.Conn).SyscallConn(); err != nil {
+		w.conn.Close()
 		return err
 	}
 	outRead, outWrite, err := os.Pipe()
@@ -160,6 +169,10 @@ func (w *Worker) start(cmd *exec.Cmd) error {
 		return err
 	}
 	w.cmd = cmd
+	if err := cage.Started(cmd.Process.Pid); err != nil {
+		w.asked = &verdict{ReasonStart, fmt.Sprintf("sandbox: %v", err)}
+		killGroup(cmd.Process.Pid)
+	}
 	var readers sync.WaitGroup
 	readers.Go(func() { w.output.read(outRead, convoke.SourceStdout) })
 	readers.Go(func() { w.output.read(errRead, convoke.SourceStderr) })
@@ -349,8 +362,7 @@ func (w *Worker) Invoke(c Call) (Result, error) {
 	}
 
 	var a answer
-	recalled := false
-	for answered := false; !answered; {
+	for answered, recalled := false, false; !answered; {
 		select {
 		case a = <-cl.done:
 			answered = true
@@ -382,13 +394,13 @@ func (w *Worker) Invoke(c Call) (Result, error) {
 		w.reportDropped(c.RequestID, dropped)
 	}
 	if a.failure != nil {
-		w.report(c.RequestID, convoke.LevelError, cmp.Or(a.failure.Stack, a.failure.Summary()))
+		w.report(c.RequestID, convoke.LevelError, trace(a.failure))
 	}
 	return w.result(a, time.Since(start), limit)
 }
 
 func (w *Worker) result(a answer, run time.Duration, limit int) (Result, error) {
-	r := Result{JSON: a.json, Run: run, Own: a.usage.Run, CPU: a.usage.CPU, PeakMemory: a.usage.PeakMemory, Spent: a.usage.Retire || a.err != nil}
+	r := Result{JSON: a.json, Run: run, Own: a.usage.Run, Waited: a.usage.Waited, CPU: a.usage.CPU, PeakMemory: a.usage.PeakMemory, Spent: a.usage.Retire || a.err != nil}
 	switch {
 	case errors.Is(a.err, ErrNotStarted), errors.Is(a.err, ErrRecalled):
 		return Result{}, a.err
@@ -403,21 +415,28 @@ func (w *Worker) result(a answer, run time.Duration, limit int) (Result, error) 
 	return r, nil
 }
 
+// invocationError is f for the caller, with the stack in the developer's own
+// lines as its log.
 func invocationError(f *wire.Failure) error {
-	code := convoke.CodeRuntimeError
+	e := &convoke.Error{Code: convoke.CodeRuntimeError, Message: f.Summary(), Logs: []convoke.LogEntry{{
+		Time: time.Now(), Level: convoke.LevelError, Source: convoke.SourcePlatform, Message: trace(f), Extras: noExtras,
+	}}}
 	switch f.Kind {
 	case "threw":
 		// The function's own words, without decoration: a caller may show them.
-		return &convoke.Error{Code: convoke.CodeThrew, Message: f.Message}
+		e.Code, e.Message = convoke.CodeThrew, f.Message
 	case "limit":
-		code = convoke.CodeLimitReached
+		e.Code = convoke.CodeLimitReached
 	case "input":
-		code = convoke.CodeInvalid
+		e.Code = convoke.CodeInvalid
 	case "result":
-		return &convoke.Error{Code: code, Message: f.Message}
+		e.Message = f.Message
 	}
-	return &convoke.Error{Code: code, Message: f.Summary()}
+	return e
 }
+
+// trace is all that is known of a failure, as the log shows it.
+func trace(f *wire.Failure) string { return cmp.Or(f.Stack, f.Summary()) }
 
 // remaining says when the call's turn came, the zero time if it has not, and
 // how long to wait until looking again; 0 when its deadline has passed.
@@ -544,6 +563,9 @@ func (w *Worker) kill(reason Reason, detail string) {
 	w.mu.Lock()
 	w.ending = true
 	if w.asked == nil {
+		if reason == ReasonClosed && w.retire != "" {
+			reason, detail = ReasonRetired, w.retire // whoever asks does so because of that
+		}
 		w.asked = &verdict{reason, detail}
 	}
 	w.mu.Unlock()

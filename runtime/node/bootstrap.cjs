@@ -18,6 +18,7 @@ const { apply } = Reflect;
 const { then } = Promise.prototype;
 const { now: epoch } = Date;
 const clock = performance.now.bind(performance);
+const loop = performance.nodeTiming;
 const resolved = Promise.resolve.bind(Promise);
 const { min, round } = Math;
 const { queueMicrotask } = globalThis;
@@ -74,19 +75,22 @@ const platform = (lvl, message, extras = '[]') => write(lvl, message, extras, so
 
 // ---- answers
 
-// usage fills the head of an answer: flags, run and CPU time in µs, and the
-// process's highest resident size in KiB.
+// usage fills the head of an answer: flags, run and CPU time in µs, the
+// process's highest resident size in KiB, and for how much of the run the
+// event loop had nothing to do, in µs.
 function usage(inv, flags) {
   const u = resourceUsage();
   const cpu = u.userCPUTime + u.systemCPUTime;
   const spent = cpu - cpuSeen;
   cpuSeen = cpu;
   const run = round((clock() - inv.started) * 1000);
+  const idle = round((loop.idleTime - inv.idle) * 1000);
   return (buf, o) => {
     buf[o] = flags;
     put32(buf, o + 1, min(run, 0xffffffff));
     put32(buf, o + 5, spent);
     put32(buf, o + 9, u.maxRSS);
+    put32(buf, o + 13, min(idle, run));
   };
 }
 
@@ -111,14 +115,14 @@ function succeed(inv, value) {
     return;
   }
   close(inv);
-  send(type.result, inv.id, 13, usage(inv, flag.none), json);
+  send(type.result, inv.id, 17, usage(inv, flag.none), json);
   if (next.length > 0) queueMicrotask(advance);
 }
 
 function fail(inv, kind, error, message, flags = flag.none) {
   if (inv.done) return;
   close(inv);
-  send(type.failed, inv.id, 13, usage(inv, flags), stringify(describe(kind, error, message)));
+  send(type.failed, inv.id, 17, usage(inv, flags), stringify(describe(kind, error, message)));
   if (next.length > 0) queueMicrotask(advance);
 }
 
@@ -145,7 +149,7 @@ const kindOf = (error) => (isNativeError(error) && runtimeErrors.some((c) => err
 
 function invoke(id, buf, start, end) {
   const bodyAt = start + 1 + buf[start];
-  const inv = { id, requestId: text(buf, start + 1, bodyAt), entries: 0, chars: 0, dropped: 0, done: false, started: 0 };
+  const inv = { id, requestId: text(buf, start + 1, bodyAt), entries: 0, chars: 0, dropped: 0, done: false, started: 0, idle: 0 };
   const json = text(buf, bodyAt, end);
   if (program.serial && running.size > 0) next.push({ inv, json });
   else begin(inv, json);
@@ -153,6 +157,7 @@ function invoke(id, buf, start, end) {
 
 function begin(inv, json) {
   inv.started = clock();
+  inv.idle = loop.idleTime;
   running.set(inv.id, inv);
   outside.entries = outside.chars = outside.dropped = 0;
   current.run(inv, run, inv, json);
@@ -195,7 +200,8 @@ function run(inv, json) {
 }
 
 function runV2(inv, input) {
-  const r = program.lambda(input);
+  const { lambda } = program; // called by its own name: a stack shows that
+  const r = lambda(input);
   const promise = isPromise(r) ? r : typeof r?.then === 'function' ? resolved(r) : null;
   if (promise === null) succeed(inv, r);
   else apply(then, promise, [(v) => succeed(inv, v), (e) => fail(inv, kindOf(e), e)]);
@@ -220,7 +226,8 @@ function runV1(inv, input) {
       fail(inv, kindOf(error), error);
     }
   };
-  const r = program.lambda(input, callback);
+  const { lambda } = program;
+  const r = lambda(input, callback);
   if (isPromise(r)) apply(then, r, [undefined, (e) => fail(inv, kindOf(e), e)]);
 }
 
