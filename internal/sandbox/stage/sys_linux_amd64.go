@@ -1,0 +1,6 @@
+package stage
+
+const (
+	sysSeccomp  = 317
+	sysExecveat = 322
+)
