@@ -74,6 +74,10 @@ func New(ctx context.Context, cfg *config.Config, out io.Writer) (_ *App, err er
 	if a.unlock, err = lock(filepath.Join(cfg.Data, "server.lock")); err != nil {
 		return nil, err
 	}
+	// Before anything is printed or created that only a first start shows.
+	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen); err != nil {
+		return nil, fmt.Errorf("%w; choose another address with --listen", err)
+	}
 	if err = firstStart(ctx, a.store, cfg.AdminPassword, out); err != nil {
 		return nil, err
 	}
@@ -83,8 +87,8 @@ func New(ctx context.Context, cfg *config.Config, out io.Writer) (_ *App, err er
 	if err = a.wire(runtimes); err != nil {
 		return nil, err
 	}
-	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen); err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
+	if err = a.tryWorker(ctx); err != nil {
+		return nil, err
 	}
 	if cfg.Profile != "" {
 		if err = a.writeProfile(ctx); err != nil {
@@ -92,6 +96,18 @@ func New(ctx context.Context, cfg *config.Config, out io.Writer) (_ *App, err er
 		}
 	}
 	return a, nil
+}
+
+// tryWorker makes sure that functions can run at all: a server that is ready
+// but cannot start a process would fail every invocation.
+func (a *App) tryWorker(ctx context.Context) error {
+	w, err := a.fleet.Start(ctx, convoke.DefaultRuntime, a.cfg.Limits.DefaultMemory)
+	if err != nil {
+		return fmt.Errorf("no worker can be started, `convoke doctor` may know why: %w", err)
+	}
+	w.Kill()
+	<-w.Done()
+	return nil
 }
 
 // wire makes the parts, from the workers up to the handler.
@@ -129,7 +145,7 @@ func (a *App) wire(runtimes map[string]worker.Runtime) error {
 	}
 	a.invoke = invoke.New(invoke.Config{
 		Store: a.store, Pool: a.pool, Fleet: a.fleet, Recorder: recorder{a.metric, a.telemetry},
-		Limits: cfg.Limits, Domain: cfg.Listen, Logger: a.log,
+		Limits: cfg.Limits, Domain: localAddress(a.Addr()), Logger: a.log,
 	})
 	a.function = function.New(function.Config{Store: a.store, Runner: a.invoke, Limits: cfg.Limits, Logger: a.log})
 	gw := gateway.New(gateway.Config{Invoker: a.invoke, Dispatcher: event.New(a.invoke), Limits: cfg.Limits})

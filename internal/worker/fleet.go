@@ -4,6 +4,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	goruntime "runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -193,7 +195,7 @@ func (f *Fleet) Start(ctx context.Context, runtime string, memoryMiB int) (*Work
 	case <-w.ready:
 		return w, nil
 	case <-w.done:
-		return nil, fmt.Errorf("worker ended before it was ready: %s", w.exit.Detail)
+		return nil, fmt.Errorf("%s ended before it was ready: %s", rt.Path, cmp.Or(strings.TrimSpace(w.output.tail()), w.exit.Detail))
 	case <-ctx.Done():
 		w.kill(ReasonStart, "not ready in time")
 		return nil, fmt.Errorf("worker was not ready in time: %w", ctx.Err())

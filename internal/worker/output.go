@@ -115,15 +115,23 @@ func (o *capture) close() {
 	}
 }
 
-// onlyCall is the request id of the one invocation under way, "" when there
-// are none or several.
+// pipeDelay is how long after an invocation a line on a pipe still counts as
+// its: pipes are not ordered with the socket that carries answers.
+const pipeDelay = 50 * time.Millisecond
+
+// onlyCall is the request id of the one invocation that can have written a
+// line on a pipe: the only one under way, or the one that has just ended; ""
+// when there is no telling.
 func (w *Worker) onlyCall() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.calls) == 1 {
+	switch {
+	case len(w.calls) == 1:
 		for _, c := range w.calls {
 			return c.requestID
 		}
+	case len(w.calls) == 0 && w.ended > 0 && time.Since(w.endedAt) < pipeDelay:
+		return w.recent[(w.ended-1)%recentCalls].requestID
 	}
 	return ""
 }

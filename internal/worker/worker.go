@@ -78,10 +78,11 @@ type Worker struct {
 	// order is a serial program's invocations as they were sent: the first is
 	// the one that runs, none behind it has begun. One that passed its
 	// deadline stays first until the worker answers it.
-	order  []uint32
-	recent [recentCalls]recentCall
-	ended  int // how many calls have ended, for recent
-	output capture
+	order   []uint32
+	recent  [recentCalls]recentCall
+	ended   int       // how many calls have ended, for recent
+	endedAt time.Time // the last of them
+	output  capture
 }
 
 type verdict struct {
@@ -487,6 +488,7 @@ func (w *Worker) take(id uint32) *call {
 func (w *Worker) remember(id uint32, requestID string) {
 	w.recent[w.ended%recentCalls] = recentCall{id, requestID}
 	w.ended++
+	w.endedAt = time.Now()
 }
 
 // late handles an invocation that passed its deadline: its worker takes

@@ -130,10 +130,10 @@ function describe(kind, error, message) {
   const bounded = (s) => String(s).slice(0, 8192);
   try {
     const native = isNativeError(error);
-    const trace = native ? bounded(error.stack) : '';
+    const trace = native ? bounded(show(error)) : '';
     return {
       kind,
-      name: native ? bounded(error.name) : typeof error,
+      name: native ? bounded(error.name) : error === undefined ? '' : typeof error,
       message: bounded(message ?? (native ? error.message : show(error))),
       stack: trace,
       place: stack.place(trace),
@@ -267,6 +267,9 @@ process.exit = (code) => {
 
 // ---- life
 
+// Set by the server for Node itself: without TZ it would take the host's zone.
+const hostVariables = new Set(['TZ', 'LANG', 'HOME', 'TMPDIR']);
+
 async function load(buf, start, end) {
   const size = (at) => u32(buf, start + at);
   let at = start + 16;
@@ -276,7 +279,7 @@ async function load(buf, start, end) {
   const map = part(size(8));
   const cache = part(size(12));
 
-  for (const name of Object.keys(process.env)) delete process.env[name];
+  for (const name of Object.keys(process.env)) if (!hostVariables.has(name)) delete process.env[name];
   Object.assign(process.env, meta.env);
   stack.setSourceMap(map);
   program = { lambda: undefined, contract: meta.contract, limits: meta.limits, serial: meta.serial };

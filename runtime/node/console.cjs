@@ -14,10 +14,15 @@ const hrtime = process.hrtime.bigint;
 // inspectOptions bound what one value can print.
 const inspectOptions = { depth: 6, maxArrayLength: 100, maxStringLength: 10_000, breakLength: 120 };
 
-function show(value) {
+// show is a value as text; of an error its stack, and that of its causes: a
+// failed fetch says why only there.
+function show(value, depth = 0) {
   if (typeof value === 'string') return value;
   try {
-    if (isNativeError(value)) return value.stack || `${value.name}: ${value.message}`;
+    if (isNativeError(value)) {
+      const text = value.stack || `${value.name}: ${value.message}`;
+      return value.cause === undefined || depth === 3 ? text : `${text}\n  [cause]: ${show(value.cause, depth + 1)}`;
+    }
     return inspect(value, inspectOptions);
   } catch {
     return '[a value that cannot be shown]';
@@ -76,7 +81,7 @@ function makeConsole(write, traceId) {
     trace: (...args) => {
       const holder = {};
       Error.captureStackTrace(holder, console.trace);
-      write(level.debug, `Trace: ${args.map(show).join(' ')}\n${String(holder.stack).split('\n').slice(1).join('\n')}`, '[]');
+      write(level.debug, `Trace: ${args.map((v) => show(v)).join(' ')}\n${String(holder.stack).split('\n').slice(1).join('\n')}`, '[]');
     },
     assert: (condition, ...args) => {
       if (!condition) error(args.length === 0 ? 'Assertion failed' : `Assertion failed: ${show(args[0])}`, ...args.slice(1));
