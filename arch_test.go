@@ -26,7 +26,7 @@ var layers = map[string]int{
 	// adapters and tools without knowledge of each other
 	"internal/config": 2, "internal/httpx": 2, "internal/wire": 2, "internal/sandbox": 2,
 	"internal/sqlstore": 2, "internal/build": 2, "internal/auth": 3, "internal/telemetry": 2,
-	"internal/metric": 3, "internal/runlog": 3,
+	"internal/metric": 3, "internal/runlog": 3, "runtime/node": 2,
 
 	"internal/worker":   4,
 	"internal/pool":     5,
@@ -52,6 +52,7 @@ var only = map[string]struct {
 	"client":         {[]string{"", "api"}, "the client is for other programs too"},
 	"internal/cli":   {[]string{"", "api", "client", "internal/config"}, "client commands speak HTTP; the serving commands are handed in by cmd/convoke"},
 	"internal/build": {[]string{""}, "a compiler from source to bundle"},
+	"runtime/node":   {nil, "the worker's JavaScript as files, nothing else"},
 }
 
 // importers lists packages that only the named ones may import.

@@ -24,8 +24,6 @@ type resolved struct {
 	version    int
 	timeout    time.Duration
 	target     *pool.Target[*worker.Worker]
-	// epoch is the cache's epoch of the function at the time of the read.
-	epoch uint64
 }
 
 type functionKey struct{ account, function string }
@@ -55,13 +53,17 @@ func (c *liveCache) now() uint64 {
 	return c.epoch
 }
 
-func (c *liveCache) put(r *resolved, epoch uint64) {
+// put keeps what was read in that epoch. It reports false when something
+// changed meanwhile: r may be old then, and nobody would retire its instances.
+func (c *liveCache) put(r *resolved, epoch uint64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.epoch == epoch {
-		c.functions.Add(r.id, r)
-		c.keys[r.id] = r.target.Key
+	if c.epoch != epoch {
+		return false
 	}
+	c.functions.Add(r.id, r)
+	c.keys[r.id] = r.target.Key
+	return true
 }
 
 func (c *liveCache) drop(r *resolved) { c.functions.Remove(r.id) }
@@ -89,14 +91,16 @@ func (s *Service) find(ctx context.Context, accountID, functionID string) (*reso
 	if r, ok := s.live.functions.Get(id); ok {
 		return r, nil
 	}
-	epoch := s.live.now()
-	live, err := s.store.FindLive(ctx, accountID, functionID)
-	if err != nil {
-		return nil, err
+	for {
+		epoch := s.live.now()
+		live, err := s.store.FindLive(ctx, accountID, functionID)
+		if err != nil {
+			return nil, err
+		}
+		if r := s.resolve(live); s.live.put(r, epoch) {
+			return r, nil
+		}
 	}
-	r := s.resolve(live)
-	s.live.put(r, epoch)
-	return r, nil
 }
 
 // Listeners returns the ids of the deployed functions that take an event of a

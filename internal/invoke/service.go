@@ -91,6 +91,11 @@ type Response struct {
 // one went away before it had seen anything of it.
 const attempts = 4
 
+// maxRetired bounds how many deployments of its function an invocation may see
+// while it waits for an instance. No caller fails for a deployment; the bound
+// is for a store that goes on naming what was retired.
+const maxRetired = 100
+
 // Invoke runs the function and waits for its answer. Errors:
 // CodeFunctionNotFound when it is not deployed; CodeThrottled when no
 // instance is free in time; CodeUnavailable when the server stops or the
@@ -106,29 +111,27 @@ func (s *Service) Invoke(ctx context.Context, r Request) (Response, error) {
 	}}
 	found := false
 	err := func() error {
-		for try := 1; ; try++ {
+		for lost, retired := 0, 0; lost < attempts && retired < maxRetired; {
 			live, err := s.find(ctx, r.AccountID, r.FunctionID)
 			if err != nil {
 				return err
 			}
 			found = true
 			err = s.attempt(ctx, live, r, &out)
-			if errors.Is(err, worker.ErrRecalled) {
-				try-- // no instance was lost; waiting is bounded by the pool
-				continue
-			}
-			again := errors.Is(err, worker.ErrNotStarted) || errors.Is(err, pool.ErrRetired)
-			if !again {
+			switch {
+			case errors.Is(err, worker.ErrRecalled):
+				// No instance was lost; waiting is bounded by the pool.
+			case errors.Is(err, pool.ErrRetired):
+				s.live.drop(live)
+				retired++
+			case errors.Is(err, worker.ErrNotStarted):
+				lost++
+			default:
 				return err
 			}
-			if errors.Is(err, pool.ErrRetired) {
-				s.live.drop(live)
-			}
-			if try == attempts {
-				return &convoke.Error{Code: convoke.CodeUnavailable, RetryAfter: time.Second, Cause: err,
-					Message: "Every instance of the function went away before it had seen the event; try again"}
-			}
 		}
+		return &convoke.Error{Code: convoke.CodeUnavailable, RetryAfter: time.Second,
+			Message: "Every instance of the function went away before it had seen the event; try again"}
 	}()
 	if found {
 		out.Record.Code = convoke.ErrorCode(err)

@@ -6,18 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"convoke"
-	"convoke/internal/sandbox"
 	"convoke/internal/wire"
 )
 
@@ -128,106 +123,6 @@ func newWorker(f *Fleet, runtime string) *Worker {
 	return w
 }
 
-// start starts the process. It is called on the fleet's own thread.
-func (w *Worker) start(cmd *exec.Cmd, cage *sandbox.Cage) error {
-	defer cage.Release()
-	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	ours, theirs := os.NewFile(uintptr(pair[0]), "worker"), os.NewFile(uintptr(pair[1]), "server")
-	defer theirs.Close()
-	defer ours.Close() // net.FileConn has a copy
-	if w.conn, err = net.FileConn(ours); err != nil {
-		return err
-	}
-	if w.raw, err = w.conn.(syscall.Conn).SyscallConn(); err != nil {
-		w.conn.Close()
-		return err
-	}
-	outRead, outWrite, err := os.Pipe()
-	if err != nil {
-		w.conn.Close()
-		return err
-	}
-	errRead, errWrite, err := os.Pipe()
-	if err != nil {
-		w.conn.Close()
-		outRead.Close()
-		outWrite.Close()
-		return err
-	}
-	defer outWrite.Close()
-	defer errWrite.Close()
-
-	cmd.ExtraFiles = []*os.File{theirs} // descriptor 3
-	cmd.Stdout, cmd.Stderr = outWrite, errWrite
-	setProcessAttributes(cmd)
-	if err := cmd.Start(); err != nil {
-		w.conn.Close()
-		outRead.Close()
-		errRead.Close()
-		return err
-	}
-	w.cmd = cmd
-	if err := cage.Started(cmd.Process.Pid); err != nil {
-		w.asked = &verdict{ReasonStart, fmt.Sprintf("sandbox: %v", err)}
-		killGroup(cmd.Process.Pid)
-	}
-	var readers sync.WaitGroup
-	readers.Go(func() { w.output.read(outRead, convoke.SourceStdout) })
-	readers.Go(func() { w.output.read(errRead, convoke.SourceStderr) })
-	readers.Go(w.receive)
-	go w.wait(&readers)
-	return nil
-}
-
-// wait sees the process end, lets the readers take in what it left behind,
-// and tells everyone who waits.
-func (w *Worker) wait(readers *sync.WaitGroup) {
-	_ = w.cmd.Wait() // the state says more than the error
-	killGroup(w.cmd.Process.Pid)
-	// A grandchild that escaped the group may hold the pipes open.
-	drained := time.AfterFunc(time.Second, func() {
-		w.conn.Close()
-		w.output.close()
-	})
-	readers.Wait()
-	drained.Stop()
-	w.conn.Close()
-
-	w.mu.Lock()
-	w.ending = true
-	reason, detail := classify(w.asked, w.retire, w.output.tail(), w.cmd.ProcessState)
-	w.exit = Exit{Reason: reason, Detail: detail, Lived: time.Since(w.started), Lost: len(w.calls)}
-	if w.program != nil {
-		w.exit.Function, w.exit.Account = w.program.FunctionID, w.program.AccountID
-	}
-	lost := w.calls
-	w.calls = nil
-	var waiting []uint32 // sent ahead, never begun
-	if len(w.order) > 1 {
-		waiting = w.order[1:]
-	}
-	w.mu.Unlock()
-
-	w.explain(lost, waiting)
-	for id, c := range lost {
-		if len(waiting) > 0 && slices.Contains(waiting, id) {
-			c.done <- answer{err: ErrNotStarted}
-		} else {
-			c.done <- answer{err: w.exit.failure(int(w.memoryLimit.Load() >> 20))}
-		}
-	}
-	select {
-	case w.loaded <- loadOutcome{err: fmt.Errorf("its process ended while loading (%s)", cmp.Or(detail, string(reason)))}:
-	default:
-	}
-	w.fleet.cfg.OnExit(w.exit)
-	close(w.done)
-	w.fleet.forget(w)
-}
-
 // Done is closed once the process is gone.
 func (w *Worker) Done() <-chan struct{} { return w.done }
 
@@ -247,25 +142,6 @@ func (w *Worker) busy() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.calls) > 0
-}
-
-// Resident is the memory of the process alone, in bytes: what is resident
-// less what it shares with files. It is 0 when the process is gone.
-func (w *Worker) Resident() int64 {
-	if w.cmd == nil {
-		return 0
-	}
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(w.cmd.Process.Pid) + "/statm")
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(b))
-	if len(fields) < 3 {
-		return 0
-	}
-	resident, _ := strconv.ParseInt(fields[1], 10, 64)
-	shared, _ := strconv.ParseInt(fields[2], 10, 64)
-	return (resident - shared) * int64(os.Getpagesize())
 }
 
 // Load makes a blank worker an instance of p. It returns CodeDeployFailed
@@ -527,55 +403,6 @@ func (w *Worker) finishNeighbours() {
 	// Each neighbour has a deadline of its own; the last one to end or to
 	// pass it finds no neighbours and kills.
 	w.endWhenIdle(ReasonTimeout, "an invocation passed its deadline")
-}
-
-// endWhenIdle waits for the invocations under way and then kills the process.
-func (w *Worker) endWhenIdle(reason Reason, detail string) {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for w.busy() {
-		select {
-		case <-w.done:
-			return
-		case <-tick.C:
-		}
-	}
-	w.kill(reason, detail)
-}
-
-// Close ends the worker once the invocations under way have answered, or
-// after grace. It returns at once; Done tells when it is gone.
-func (w *Worker) Close(grace time.Duration) {
-	w.mu.Lock()
-	w.ending = true
-	idle := len(w.calls) == 0
-	w.mu.Unlock()
-	if idle {
-		w.kill(ReasonClosed, "no longer needed")
-		return
-	}
-	time.AfterFunc(grace, w.Kill)
-	go w.endWhenIdle(ReasonClosed, "no longer needed")
-}
-
-// Kill ends the worker at once.
-func (w *Worker) Kill() { w.kill(ReasonClosed, "stopped by the server") }
-
-func (w *Worker) kill(reason Reason, detail string) {
-	w.mu.Lock()
-	w.ending = true
-	if w.asked == nil {
-		if reason == ReasonClosed && w.retire != "" {
-			reason, detail = ReasonRetired, w.retire // whoever asks does so because of that
-		}
-		w.asked = &verdict{reason, detail}
-	}
-	w.mu.Unlock()
-	select {
-	case <-w.done:
-	default:
-		killGroup(w.cmd.Process.Pid)
-	}
 }
 
 func (w *Worker) write(frame []byte) error {
