@@ -53,6 +53,24 @@ func TestMinInstancesAreKeptWarm(t *testing.T) {
 	})
 }
 
+// TestRedeployAfterRestart: what a restart warmed is known to the next
+// deployment, which retires it.
+func TestRedeployAfterRestart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := startIn(t, dir)
+	kept := settings(api.Settings{MinInstances: 2})
+	s.deploy(t, "warm", `async function lambda() { return 1 }`, kept)
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s = startIn(t, dir)
+	idle := func() float64 { return s.metrics(t)[`convoke_workers{state="idle"}`] }
+	s.until(t, "two instances after the restart", func() bool { return idle() == 2 })
+	s.deploy(t, "warm", `async function lambda() { return 2 }`, settings(api.Settings{MinInstances: 1}))
+	s.until(t, "one instance of the new version and none of the old", func() bool { return idle() == 1 })
+}
+
 // TestScaleToZero: an idle instance goes after its time, and the function
 // answers again.
 func TestScaleToZero(t *testing.T) {

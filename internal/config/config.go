@@ -66,7 +66,7 @@ func Default() *Config {
 		Sandbox:       SandboxNone,
 		MetricsPublic: true, // no figure names an account or a function
 		Log:           Log{Level: slog.LevelInfo, Format: "text"},
-		Blanks:        2,
+		Blanks:        4,
 		MaxWaiters:    1000,
 		MaxWait:       10 * time.Second,
 		ShutdownGrace: 30 * time.Second,

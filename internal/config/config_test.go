@@ -42,7 +42,7 @@ func TestPrecedence(t *testing.T) {
 		"log.format":        {"json", "--log-format"},
 		"limits.maxTimeout": {"10m", file + ":8"},
 		"limits.logEntries": {9, "CONVOKE_LIMIT_LOG_ENTRIES"},
-		"blanks":            {2, "default"},
+		"blanks":            {4, "default"},
 		"memoryMiB":         {c.MemoryMiB, "half of the machine's memory"},
 	} {
 		if got := [2]any{c.Values()[path], c.Source(path)}; got != want {

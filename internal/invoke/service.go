@@ -176,7 +176,15 @@ func (s *Service) Warm(ctx context.Context) error {
 		return err
 	}
 	for _, l := range all {
-		s.pool.Keep(s.resolve(l).target)
+		// By find, so that the next deployment knows what it has to retire.
+		r, err := s.find(ctx, l.Function.AccountID, l.Function.ID)
+		switch {
+		case convoke.ErrorCode(err) == convoke.CodeFunctionNotFound: // undeployed meanwhile
+		case err != nil:
+			return err
+		default:
+			s.pool.Keep(r.target)
+		}
 	}
 	return nil
 }
