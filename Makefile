@@ -9,7 +9,7 @@ TESTFLAGS ?=
 
 export CGO_ENABLED ?= 1
 
-.PHONY: help run build test check lint vuln bench runtime fmt clean
+.PHONY: help run build test check lint vuln bench pgo runtime fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,8 +44,12 @@ lint: ## format, vet, staticcheck
 vuln: ## known vulnerabilities, where the database can be reached
 	@$(GO) tool govulncheck ./... || { test $$? -ne 3 && echo "govulncheck could not run here; skipped"; }
 
-bench: build runtime ## the benchmark table of docs/performance.md
-	$(GO) run ./cmd/convoke-bench
+bench: build runtime ## the benchmark, as a table for docs/performance.md
+	cd bench && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	$(GO) run ./cmd/convoke-bench $(BENCHFLAGS)
+
+pgo: runtime ## renew the profile of the warm path that the compiler optimises for
+	$(GO) test -run '^$$' -bench InvokeHTTP -benchtime 12s -cpuprofile $(CURDIR)/cmd/convoke/default.pgo -o $(CURDIR)/bin/app.test ./internal/app
 
 fmt: ## format all Go files
 	gofmt -w $$(git ls-files '*.go')
