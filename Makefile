@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 DATA    ?= data
 LISTEN  ?= 127.0.0.1:8080
-PROFILE ?= $(or $(XDG_CONFIG_HOME),$(HOME)/.config)/convoke/profile.yaml
+PROFILE ?= default
 TESTFLAGS ?=
 
 export CGO_ENABLED ?= 1
@@ -15,7 +15,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build runtime ## set up everything and start a server on $(LISTEN)
-	bin/convoke serve --data $(DATA) --listen $(LISTEN) --profile $(PROFILE)
+	bin/convoke serve --data $(DATA) --listen $(LISTEN) --write-profile $(PROFILE)
 
 build: ## bin/convoke
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/convoke ./cmd/convoke

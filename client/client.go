@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -173,6 +174,13 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 		return &convoke.Error{Code: convoke.CodeUnavailable, Message: fmt.Sprintf("%s did not answer in time", c.root), Cause: err}
 	}
 	return &convoke.Error{Code: convoke.CodeUnavailable, Message: fmt.Sprintf("cannot reach %s; is the server running?", c.root), Cause: err}
+}
+
+// Unreachable reports whether err is that of a call for which no connection to
+// the server came about, or none that lasted until it answered.
+func Unreachable(err error) bool {
+	_, ok := errors.AsType[*url.Error](err)
+	return ok && !errors.Is(err, context.DeadlineExceeded)
 }
 
 // segment escapes s as one element of a path.

@@ -49,6 +49,7 @@ func (w *world) close() error {
 //	example NAME                      deploy, invoke and compare a folder of examples
 //	watch NAME ARG...                 start convoke in the background
 //	expect NAME TEXT                  wait until it has printed TEXT
+//	readme HEADING                    run the commands in a section of the README
 //	interrupt NAME                    SIGINT; it must end with exit code 0
 var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"serve":      noNeg(cmdServe),
@@ -62,6 +63,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"example":    noNeg(cmdExample),
 	"watch":      noNeg(cmdWatch),
 	"expect":     noNeg(cmdExpect),
+	"readme":     noNeg(cmdReadme),
 	"interrupt":  noNeg(cmdInterrupt),
 }
 

@@ -84,13 +84,13 @@ func New(ctx context.Context, cfg *config.Config, out io.Writer) (_ *App, err er
 	if a.telemetry, err = telemetry.New(); err != nil {
 		return nil, err
 	}
-	if err = a.wire(runtimes); err != nil {
+	if err = a.wire(ctx, runtimes); err != nil {
 		return nil, err
 	}
 	if err = a.tryWorker(ctx); err != nil {
 		return nil, err
 	}
-	if cfg.Profile != "" {
+	if cfg.WriteProfile != "" {
 		if err = a.writeProfile(ctx); err != nil {
 			return nil, err
 		}
@@ -111,7 +111,7 @@ func (a *App) tryWorker(ctx context.Context) error {
 }
 
 // wire makes the parts, from the workers up to the handler.
-func (a *App) wire(runtimes map[string]worker.Runtime) error {
+func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) error {
 	cfg := a.cfg
 	a.runlog = runlog.New(runlog.Config{Store: a.store, Logger: a.log, Telemetry: a.telemetry, Retention: cfg.LogRetention})
 	a.metric = metric.New(metric.Config{Store: a.store, Logger: a.log, Telemetry: a.telemetry})
@@ -119,7 +119,8 @@ func (a *App) wire(runtimes map[string]worker.Runtime) error {
 	if a.auth, err = auth.New(auth.Config{Tokens: a.store, Logger: a.log}); err != nil {
 		return err
 	}
-	box, err := sandbox.New(sandbox.Level(cfg.Sandbox), sandbox.Config{Folder: filepath.Join(cfg.Data, "runtime")})
+	// A level is believed only after a worker has tried to break out of it.
+	box, err := sandbox.Choose(ctx, sandbox.Level(cfg.Sandbox), runtimes[convoke.DefaultRuntime].Path, sandbox.Config{Folder: filepath.Join(cfg.Data, "runtime")})
 	if err != nil {
 		return err
 	}

@@ -29,8 +29,7 @@ func Doctor(ctx context.Context, cfg *config.Config) (cli.Report, error) {
 	checkData(cfg.Data, add)
 	checkListen(ctx, cfg.Listen, add)
 	checkFiles(cfg.MaxInstances, add)
-	add("sandbox", cli.CheckWarn, "level none: functions run with the rights of the server's user",
-		"deploy only functions that you would run yourself")
+	checkSandbox(ctx, cfg, add)
 	checkRuntimes(ctx, cfg, add)
 	return r, nil
 }
@@ -71,6 +70,35 @@ func checkListen(ctx context.Context, address string, add addCheck) {
 	}
 	l.Close()
 	add("listen", cli.CheckOK, address+" is free", "")
+}
+
+// checkSandbox tries every level. One that the configuration needs is a
+// failure when it does not hold, another one is worth knowing about.
+func checkSandbox(ctx context.Context, cfg *config.Config, add addCheck) {
+	runtimes, err := worker.FindRuntimes(ctx, cfg.Runtimes)
+	if err != nil {
+		return // checkRuntimes says it
+	}
+	asked, held := sandbox.Level(cfg.Sandbox), false
+	for _, f := range sandbox.Survey(ctx, runtimes[convoke.DefaultRuntime].Path) {
+		name := "sandbox " + string(f.Level)
+		switch {
+		case f.Err == nil:
+			held = held || asked == sandbox.Auto
+			add(name, cli.CheckOK, "holds: "+f.Offers, "")
+		case asked == f.Level:
+			add(name, cli.CheckFail, f.Err.Error(), f.Hint)
+		default:
+			add(name, cli.CheckWarn, f.Err.Error(), f.Hint)
+		}
+	}
+	switch {
+	case asked == sandbox.None:
+		add("sandbox", cli.CheckWarn, "level none: functions run with the rights of the server's user",
+			"deploy only functions that you would run yourself, or start with --sandbox auto")
+	case asked == sandbox.Auto && !held:
+		add("sandbox", cli.CheckFail, "no level holds on this host", "do what is said above, or run only functions of your own with --sandbox none")
+	}
 }
 
 // filesPerInstance is what one instance costs the server in descriptors.

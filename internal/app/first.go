@@ -5,12 +5,15 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
@@ -70,7 +73,9 @@ func ensureAccount(ctx context.Context, store *sqlstore.Store, id string) error 
 }
 
 // CreateToken issues a token in a data directory, whether a server runs on it
-// or not. It returns CodeValidation for a bad account or role.
+// or not. It returns CodeValidation for a bad account or role, and CodeNotFound
+// for a directory that no server ever ran on: a token there would be good for
+// nothing.
 func CreateToken(ctx context.Context, dataDir, accountID, roleName, name string, ttl time.Duration) (string, error) {
 	if err := convoke.ValidateAccountID(accountID); err != nil {
 		return "", err
@@ -78,6 +83,9 @@ func CreateToken(ctx context.Context, dataDir, accountID, roleName, name string,
 	role, err := convoke.ParseRole(roleName)
 	if err != nil {
 		return "", err
+	}
+	if _, err := os.Stat(filepath.Join(dataDir, "convoke.db")); errors.Is(err, fs.ErrNotExist) {
+		return "", convoke.Errorf(convoke.CodeNotFound, "there is no convoke.db in %s", dataDir)
 	}
 	store, err := sqlstore.Open(ctx, sqlstore.Config{Dir: dataDir})
 	if err != nil {
@@ -102,7 +110,7 @@ const profileToken = "local profile"
 // one that is there still works.
 func (a *App) writeProfile(ctx context.Context) error {
 	url := "http://" + localAddress(a.Addr())
-	if p, err := config.LoadProfile(a.cfg.Profile); err == nil && p.URL == url {
+	if p, err := config.LoadProfile(a.cfg.WriteProfile); err == nil && p.URL == url {
 		probe := (&http.Request{Header: http.Header{"Authorization": {"Bearer " + p.Token.Reveal()}}}).WithContext(ctx)
 		if _, err := a.auth.Authenticate(probe); err == nil {
 			return nil
@@ -112,10 +120,10 @@ func (a *App) writeProfile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := config.SaveProfile(a.cfg.Profile, config.Profile{URL: url, Account: convoke.DefaultAccountID, Token: token}); err != nil {
+	if err := config.SaveProfile(a.cfg.WriteProfile, config.Profile{URL: url, Account: convoke.DefaultAccountID, Token: token}); err != nil {
 		return err
 	}
-	a.log.Info("wrote a profile for client commands", "file", a.cfg.Profile)
+	a.log.Info("wrote a profile for client commands", "file", a.cfg.WriteProfile)
 	return nil
 }
 

@@ -67,14 +67,13 @@ func (s *server) start(ctx context.Context) error {
 }
 
 func (s *server) startNew(ctx context.Context) error {
-	token, err := s.createToken(ctx)
-	if err != nil {
-		return err
-	}
 	if err := s.launch(ctx); err != nil {
 		return err
 	}
-	s.token = token
+	var err error
+	if s.token, err = s.createToken(ctx); err != nil {
+		return err
+	}
 	return s.deploy(ctx, "hello", helloSource, nil)
 }
 

@@ -123,8 +123,9 @@ Start a server, then deploy and call a function:
   convoke invoke greeting --payload @examples/greeting/payload.json
 
 Commands find the server by --url, --account and --token, else by CONVOKE_URL,
-CONVOKE_ACCOUNT and CONVOKE_TOKEN, else by the profile, a file that the server
-can write (serve --profile FILE).`
+CONVOKE_ACCOUNT and CONVOKE_TOKEN, else by the profile: the file named by
+--profile or CONVOKE_PROFILE, or the one in the user's configuration folder,
+which convoke serve --write-profile default writes.`
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
@@ -158,7 +159,7 @@ func (a *app) root() *cobra.Command {
 	f.BoolVar(&a.json, "json", false, "print JSON")
 
 	root.AddGroup(&cobra.Group{ID: "function", Title: "Functions:"}, &cobra.Group{ID: "server", Title: "Server:"})
-	for _, cmd := range []*cobra.Command{a.deploy(), a.invoke(), a.list(), a.logs(), a.versions(), a.rollback(), a.undeploy(), a.remove()} {
+	for _, cmd := range []*cobra.Command{a.deploy(), a.invoke(), a.list(), a.logs(), a.invocations(), a.versions(), a.rollback(), a.undeploy(), a.remove()} {
 		cmd.GroupID = "function"
 		root.AddCommand(cmd)
 	}

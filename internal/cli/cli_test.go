@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -23,10 +24,12 @@ func TestHelp(t *testing.T) {
 	s.want(ExitOK, []string{"1.2.3"}, nil, "version")
 	s.want(ExitOK, []string{`"version": "1.2.3"`}, nil, "version", "--json")
 	s.want(ExitOK, []string{"bash completion"}, nil, "completion", "bash")
-	for _, name := range []string{"serve", "deploy", "invoke", "list", "logs", "versions", "rollback", "undeploy", "remove", "runtimes", "config", "doctor"} {
+	for _, name := range []string{"serve", "deploy", "invoke", "list", "logs", "invocations", "versions", "rollback", "undeploy", "remove", "runtimes", "config", "doctor"} {
 		s.want(ExitOK, []string{"Usage:", "Examples:", "convoke " + name}, nil, name, "--help")
 	}
-	s.want(ExitOK, []string{"--role", "Examples:"}, nil, "token", "create", "--help")
+	for _, name := range []string{"create", "list", "revoke"} {
+		s.want(ExitOK, []string{"Examples:", "convoke token " + name}, nil, "token", name, "--help")
+	}
 }
 
 func TestUnknown(t *testing.T) {
@@ -111,11 +114,25 @@ func TestServingCommands(t *testing.T) {
 			return []Runtime{{"node26", "26.2.0", c.Runtimes + "/node", true}}, nil
 		},
 	}
-	s.want(ExitOK, nil, nil, "serve", "--config", filepath.Join(s.dir, "c.yaml"), "--listen", ":7", "--metrics-public", "--log-level", "debug", "--profile", "here")
-	if served.Listen != ":7" || served.MaxWait != 3*time.Second || !served.MetricsPublic || served.Profile != "here" || served.Source("listen") != "--listen" {
+	s.want(ExitOK, nil, nil, "serve", "--config", filepath.Join(s.dir, "c.yaml"), "--listen", ":7", "--metrics-public", "--log-level", "debug", "--write-profile", "here")
+	if served.Listen != ":7" || served.MaxWait != 3*time.Second || !served.MetricsPublic || served.WriteProfile != "here" || served.Source("listen") != "--listen" {
 		t.Errorf("served with %+v", served)
 	}
 	s.want(ExitUsage, nil, []string{"--max-wait: maxWait must be a duration"}, "serve", "--max-wait", "soon")
+	s.env["CONVOKE_PROFILE"] = "mine"
+	s.want(ExitOK, nil, nil, "serve", "--write-profile", "")
+	if usual, err := config.ProfilePath(s.env); err != nil || served.WriteProfile != usual {
+		t.Errorf("an empty --write-profile writes %q, want %q (%v)", served.WriteProfile, usual, err)
+	}
+	s.want(ExitOK, nil, nil, "serve")
+	if served.WriteProfile != "" {
+		t.Errorf("CONVOKE_PROFILE, which is to be read, makes the server write %q", served.WriteProfile)
+	}
+	s.want(ExitUsage, nil, []string{"--write-profile FILE writes one"}, "serve", "--profile", "here")
+	s.want(ExitOK, []string{
+		"--listen string ", "(default \"127.0.0.1:8080\")", "--max-wait duration ", "(default 10s)", "--max-instances int ", "--metrics-public ", "(default true)",
+		"wait for an instance of one function", "!(default )", "!(default 0)", "!--metrics-public bool",
+	}, nil, "serve", "--help")
 
 	s.want(ExitOK, []string{"tok\n"}, nil, "token", "create", "--role", "invoker", "--name", "shop", "--ttl", "1h", "--data", "/d", "--account", "77")
 	if want := []any{"/d", "77", "invoker", "shop", time.Hour}; !equal(issued, want) {
@@ -125,6 +142,11 @@ func TestServingCommands(t *testing.T) {
 	s.want(ExitUsage, nil, []string{`role "root" does not exist`}, "token", "create", "--role", "root")
 	s.want(ExitUsage, nil, []string{"--ttl must not be negative"}, "token", "create", "--ttl", "-1h")
 	s.want(ExitUsage, nil, []string{"1 to 20 digits"}, "token", "create", "--account", "x")
+	s.want(ExitUsage, nil, []string{"did you mean revoke?"}, "token", "revok", "x")
+	s.serve.CreateToken = func(_ context.Context, data, _, _, _ string, _ time.Duration) (string, error) {
+		return "", convoke.Errorf(convoke.CodeNotFound, "there is no convoke.db in %s", data)
+	}
+	s.want(ExitNotFound, nil, []string{"there is no convoke.db in /typo", "hint: name the server's data folder with --data, or start the server once"}, "token", "create", "--data", "/typo")
 
 	s.want(ExitFailure, []string{"ok    data: fine\n", "fail  node: missing\n      hint: install it\n", "warn  disk", "!unseen"}, []string{"1 of 3 checks failed"}, "doctor")
 	s.want(ExitOK, []string{"node26", "26.2.0", "/rt/node"}, nil, "runtimes", "--local", "--runtimes", "/rt")
@@ -136,6 +158,12 @@ func TestServingCommands(t *testing.T) {
 
 	s.serve.Serve = func(context.Context, *config.Config) error { return errors.New("listen: address in use") }
 	s.want(ExitFailure, nil, []string{"convoke: listen: address in use"}, "serve")
+	broken := &convoke.Error{Code: convoke.CodeValidation, Message: "the folder cannot be used", Cause: errors.New("mkdir /proc/x: no such file")}
+	s.serve.Serve = func(context.Context, *config.Config) error { return broken }
+	s.want(ExitUsage, nil, []string{"convoke: the folder cannot be used\n  cause: mkdir /proc/x: no such file\n"}, "serve")
+	s.want(ExitUsage, nil, []string{`"cause":"mkdir /proc/x: no such file"`}, "serve", "--json")
+	s.serve.Serve = func(context.Context, *config.Config) error { return fmt.Errorf("no start, ask the doctor: %w", broken) }
+	s.want(ExitUsage, nil, []string{"convoke: no start, ask the doctor: the folder cannot be used\n  cause: mkdir"}, "serve")
 }
 
 func equal(a, b []any) bool {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -52,7 +51,7 @@ contract); flags have precedence over it.
 
 What neither flags nor config.json say stays as it is. --env adds to the
 variables. The event is fixed when the function is created.`,
-		Example: `  convoke deploy hello.js --name hello
+		Example: `  convoke deploy hello.js
   convoke deploy examples/greeting
   convoke deploy . --name orders --event conversational_command --env REGION=eu --timeout 5s`,
 		Args: args("PATH"),
@@ -62,7 +61,7 @@ variables. The event is fixed when the function is created.`,
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.name, "name", "", "name of the function (default: of config.json, else of the folder)")
+	fl.StringVar(&f.name, "name", "", "name of the function (default: of config.json, else of the folder or file)")
 	fl.StringVar(&f.event, "event", "", `event to listen to, or "No Event"`)
 	fl.StringVar(&f.description, "description", "", "what the function does")
 	fl.StringSliceVar(&f.skills, "skill", nil, "skill id that the function is for; may be repeated")
@@ -93,47 +92,50 @@ func (a *app) runDeploy(ctx context.Context, path string, f deployFlags) error {
 		return err
 	}
 
-	fn, err := a.ensure(ctx, c, name, p, f)
+	if err := f.checkEnv(); err != nil {
+		return err
+	}
+
+	fn, created, err := a.ensure(ctx, c, name, p, f)
 	if err != nil {
 		return err
 	}
-	manifest, err := manifestOf(p, f, fn)
+	fn, err = a.saveAndDeploy(ctx, c, fn, p, f)
 	if err != nil {
+		err = placed(err, p)
+		if created {
+			err = leftover(err, name)
+		}
 		return err
 	}
-	a.progress("saving %s", name)
-	err = c.SaveManifest(ctx, fn.UUID, manifest)
-	unchanged := convoke.ErrorCode(err) == convoke.CodeUnchanged
-	if err != nil && !unchanged {
-		return placed(err, p)
-	}
-	if unchanged && live(fn) {
-		a.note("%s is unchanged and live", name)
-		return a.printDeployed(fn)
-	}
-	a.progress("deploying %s", name)
-	fn, err = a.deployAndWait(ctx, c, fn, nil, f.wait)
-	if err != nil {
-		return placed(err, p)
-	}
-	a.progress("%s is live, version %d", name, *fn.DeployedVersion)
 	return a.printDeployed(fn)
 }
 
+// nameOf is what the function is called: by the flag, config.json, or the name
+// of the folder or file.
 func nameOf(p *project, f deployFlags) (string, error) {
-	name := cmp.Or(f.name, p.config.Name)
-	if base := filepath.Base(p.dir); name == "" && p.folder && strings.Trim(base, `./\`) != "" {
-		name = base
-	}
+	name := cmp.Or(f.name, p.config.Name, p.name())
 	if name == "" {
 		return "", usagef("the function has no name; give one with --name")
 	}
-	return name, convoke.ValidateName(name, convoke.DefaultLimits().NameLength)
+	if err := convoke.ValidateName(name, convoke.DefaultLimits().NameLength); err != nil {
+		return "", &hinted{fmt.Errorf("%q: %w", name, err), "give another name with --name"}
+	}
+	return name, nil
+}
+
+func (f *deployFlags) checkEnv() error {
+	for _, e := range f.env {
+		if key, _, ok := strings.Cut(e, "="); !ok || key == "" {
+			return usagef("--env takes NAME=VALUE, not %q", e)
+		}
+	}
+	return nil
 }
 
 // ensure finds the function, or creates it, and brings its description and
 // skills up to date.
-func (a *app) ensure(ctx context.Context, c *client.Client, name string, p *project, f deployFlags) (*api.Function, error) {
+func (a *app) ensure(ctx context.Context, c *client.Client, name string, p *project, f deployFlags) (fn *api.Function, created bool, err error) {
 	event, eventGiven := f.event, f.changed("event")
 	if !eventGiven && p.config.Event != nil {
 		event, eventGiven = *p.config.Event, true
@@ -146,16 +148,16 @@ func (a *app) ensure(ctx context.Context, c *client.Client, name string, p *proj
 		description, described = *p.config.Description, true
 	}
 
-	fn, err := c.Find(ctx, name)
+	fn, err = c.Find(ctx, name)
 	if convoke.ErrorCode(err) == convoke.CodeFunctionNotFound {
-		a.progress("creating %s", name)
-		return c.CreateFunction(ctx, api.CreateFunctionRequest{Name: name, Description: description, EventID: event, Skills: f.skills})
+		fn, err = c.CreateFunction(ctx, api.CreateFunctionRequest{Name: name, Description: description, EventID: event, Skills: f.skills})
+		return fn, err == nil, err
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if eventGiven && event != fn.EventID {
-		return nil, &hinted{
+		return nil, false, &hinted{
 			convoke.Errorf(convoke.CodeConflict, "%s listens to %s, and the event of a function is fixed", name, cmp.Or(fn.EventID, "no event")),
 			"deploy it under another name, or remove it first: convoke remove --undeploy " + name,
 		}
@@ -169,14 +171,46 @@ func (a *app) ensure(ctx context.Context, c *client.Client, name string, p *proj
 	}
 	if update.Description != nil || update.Skills != nil {
 		if _, err := c.UpdateFunction(ctx, fn.UUID, update); err != nil && convoke.ErrorCode(err) != convoke.CodeUnchanged {
-			return nil, err
+			return nil, false, err
 		}
 	}
+	return fn, false, nil
+}
+
+// saveAndDeploy returns the function as it serves.
+func (a *app) saveAndDeploy(ctx context.Context, c *client.Client, fn *api.Function, p *project, f deployFlags) (*api.Function, error) {
+	err := c.SaveManifest(ctx, fn.UUID, manifestOf(p, f, fn))
+	unchanged := convoke.ErrorCode(err) == convoke.CodeUnchanged
+	if err != nil && !unchanged {
+		return nil, err
+	}
+	if unchanged && live(fn) {
+		a.note("%s is unchanged and live", fn.Name)
+		return fn, nil
+	}
+	if fn, err = a.deployAndWait(ctx, c, fn, nil, f.wait); err != nil {
+		return nil, err
+	}
+	a.tell("%s is live, version %d", fn.Name, *fn.DeployedVersion)
 	return fn, nil
 }
 
+// leftover says what a deployment that was refused leaves behind. One that
+// failed for the code needs no word: the next one mends it.
+func leftover(err error, name string) error {
+	switch convoke.ErrorCode(err) {
+	case convoke.CodeBuildFailed, convoke.CodeDeployFailed, convoke.CodeUnavailable:
+		return err
+	}
+	advice := fmt.Sprintf("%s was created and is a draft; convoke remove %s removes it", name, name)
+	if h := hint(err); h != "" {
+		advice = h + "; " + advice
+	}
+	return &hinted{err, advice}
+}
+
 // manifestOf is the version to save: the project, over what the function has.
-func manifestOf(p *project, f deployFlags, fn *api.Function) (api.ManifestRequest, error) {
+func manifestOf(p *project, f deployFlags, fn *api.Function) api.ManifestRequest {
 	language := string(p.language)
 	m := api.ManifestRequest{Code: &p.code, Files: p.files, Language: &language, Version: &fn.LatestVersion}
 	newest := api.Manifest{}
@@ -194,10 +228,7 @@ func manifestOf(p *project, f deployFlags, fn *api.Function) (api.ManifestReques
 			m.Environment = map[string]string{}
 		}
 		for _, e := range f.env {
-			key, value, ok := strings.Cut(e, "=")
-			if !ok || key == "" {
-				return m, usagef("--env takes NAME=VALUE, not %q", e)
-			}
+			key, value, _ := strings.Cut(e, "=")
 			m.Environment[key] = value
 		}
 	}
@@ -229,7 +260,7 @@ func manifestOf(p *project, f deployFlags, fn *api.Function) (api.ManifestReques
 	if given {
 		m.Settings = &settings
 	}
-	return m, nil
+	return m
 }
 
 func pointer(s string) *string {
@@ -249,7 +280,9 @@ func live(fn *api.Function) bool {
 func (a *app) deployAndWait(ctx context.Context, c *client.Client, fn *api.Function, version *int, wait time.Duration) (*api.Function, error) {
 	bounded, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
+	stop := a.during("deploying %s", fn.Name)
 	_, err := c.Deploy(bounded, fn.UUID, version)
+	stop()
 	if bounded.Err() != nil && ctx.Err() == nil {
 		return nil, &hinted{
 			convoke.Errorf(convoke.CodeUnavailable, "%s does not serve yet after %s", fn.Name, wait),
@@ -257,13 +290,28 @@ func (a *app) deployAndWait(ctx context.Context, c *client.Client, fn *api.Funct
 		}
 	}
 	if err != nil {
-		return nil, err
+		return nil, counted(err)
 	}
 	after, err := c.Function(ctx, fn.UUID)
 	if err == nil && after.DeployedVersion == nil {
 		err = convoke.Errorf(convoke.CodeActionNotAllowed, "%s is in state %s: somebody changed it meanwhile", fn.Name, after.State)
 	}
 	return after, err
+}
+
+// counted replaces the message of a failed build, which repeats its first
+// problem, by how many there are.
+func counted(err error) error {
+	e, ok := errors.AsType[*convoke.Error](err)
+	if !ok || e.Code != convoke.CodeBuildFailed || len(e.Problems) == 0 {
+		return err
+	}
+	short := *e
+	short.Message = "the code does not compile: 1 problem"
+	if n := len(e.Problems); n > 1 {
+		short.Message = fmt.Sprintf("the code does not compile: %d problems", n)
+	}
+	return &short
 }
 
 // placed puts the problems of err into the user's files.

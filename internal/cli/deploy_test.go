@@ -80,20 +80,21 @@ func TestBuildErrorShowsTheLine(t *testing.T) {
 	s := newShell(t)
 	s.file("src/hello.js", "// BROKEN\n\t\t}\n")
 	got := s.want(ExitBuild, nil, nil, "deploy", "src/hello.js", "--name", "hello")
-	want := "src/hello.js:2:3: Unexpected \"}\"\n    \t\t}\n    \t\t^\nconvoke: the code has 1 problem\n  code: com.liveperson.faas.dm.build.general\n"
+	want := "src/hello.js:2:3: Unexpected \"}\"\n    \t\t}\n    \t\t^\nconvoke: the code does not compile: 1 problem\n  code: com.liveperson.faas.dm.build.general\n"
 	if got.stderr != want || got.stdout != "" {
 		t.Errorf("got %q and\n%s\nwant\n%s", got.stdout, got.stderr, want)
 	}
 	got = s.want(ExitBuild, nil, nil, "deploy", "src/hello.js", "--name", "hello", "--json")
 	var body struct {
 		Code     string
+		Message  string
 		ExitCode int
 		Problems []struct {
 			File string
 			Line int
 		}
 	}
-	if err := json.Unmarshal([]byte(got.stderr), &body); err != nil || body.ExitCode != ExitBuild || body.Problems[0].File != "src/hello.js" {
+	if err := json.Unmarshal([]byte(got.stderr), &body); err != nil || body.ExitCode != ExitBuild || body.Message != "the code does not compile: 1 problem" || body.Problems[0].File != "src/hello.js" {
 		t.Errorf("--json: got %s (%v)", got.stderr, err)
 	}
 }
@@ -166,9 +167,16 @@ func TestBadProjects(t *testing.T) {
 	s.file("two/index.js", hello)
 	s.file("two/index.ts", hello)
 	s.file("broken/index.js", hello)
-	s.file("broken/config.json", "{")
-	s.file("typo/index.js", hello)
-	s.file("typo/config.json", `{"settings":{"timeOutSeconds":3}}`)
+	s.file("broken/config.json", "{\n  a }")
+	for name, text := range map[string]string{
+		"typo": `{"settings":{"timeOutMs":3}}`, "strange": `{"settings":{"colour":3}}`, "quoted": `{"settings":{"timeoutMs":"5"}}`,
+		"numbered": `{"name":7}`, "listed": `[1]`, "renamed": `{"enviromentVariables":{}}`, "nested": `{"environmentVariables":7}`,
+	} {
+		s.file(name+"/index.js", hello)
+		s.file(name+"/config.json", text)
+	}
+	s.file("index.js", hello)
+	s.file("my.hello.js", hello)
 	s.file("blank.js", " \n")
 	s.file("binary.js", "\xff\xfe")
 	s.file("notes.txt", "x")
@@ -182,12 +190,20 @@ func TestBadProjects(t *testing.T) {
 		{[]string{"deploy", "none.js"}, "there is no file or folder none.js"},
 		{[]string{"deploy", "empty"}, "empty holds no index.js or index.ts"},
 		{[]string{"deploy", "two"}, "two holds index.js and index.ts"},
-		{[]string{"deploy", "broken"}, "broken/config.json: unexpected end"},
-		{[]string{"deploy", "typo"}, `unknown field "timeOutSeconds"`},
+		{[]string{"deploy", "broken"}, "broken/config.json:2:3: invalid character 'a'"},
+		{[]string{"deploy", "typo"}, "typo/config.json: there is no settings.timeOutMs; did you mean settings.timeoutMs?"},
+		{[]string{"deploy", "strange"}, "strange/config.json: there is no settings.colour; there are concurrency, contract, idleTimeoutSeconds, "},
+		{[]string{"deploy", "quoted"}, `quoted/config.json: settings.timeoutMs must be a whole number, not "5"`},
+		{[]string{"deploy", "numbered"}, "numbered/config.json: name must be text, not 7"},
+		{[]string{"deploy", "listed"}, "listed/config.json: it must be an object, not [1]"},
+		{[]string{"deploy", "renamed"}, "renamed/config.json: there is no enviromentVariables; did you mean environmentVariables?"},
+		{[]string{"deploy", "nested"}, "nested/config.json: environmentVariables is {"},
+		{[]string{"deploy", "index.js"}, "has no name"},
+		{[]string{"deploy", "my.hello.js"}, `"my.hello": `},
+		{[]string{"deploy", "my.hello.js"}, "hint: give another name with --name"},
 		{[]string{"deploy", "blank.js", "--name", "x"}, "blank.js is empty"},
 		{[]string{"deploy", "binary.js", "--name", "x"}, "no UTF-8"},
 		{[]string{"deploy", "notes.txt"}, "no JavaScript or TypeScript file"},
-		{[]string{"deploy", "hello.js"}, "has no name"},
 		{[]string{"deploy", "hello.js", "--name", "a b"}, "letters, digits"},
 		{[]string{"deploy", "hello.js", "--name", "x", "--env", "A"}, "--env takes NAME=VALUE"},
 		{[]string{"deploy", "hello.js", "--name", "x", "--timeout", "5"}, "invalid argument"},
@@ -218,5 +234,15 @@ func TestConfirm(t *testing.T) {
 	s.want(ExitOK, nil, []string{"undeployed"}, "undeploy", "hello")
 	s.stdin = ""
 	s.want(ExitOK, nil, []string{"!?", "removed"}, "remove", "hello", "--yes")
-	s.want(ExitOK, nil, []string{"creating hello", "saving hello", "deploying hello", "is live, version 1"}, "deploy", "hello.js", "--name", "hello")
+	s.want(ExitOK, nil, []string{"hello is live, version 1"}, "deploy", "hello.js")
+}
+
+// TestRefusedDeploymentLeavesADraft: the function was created all the same.
+func TestRefusedDeploymentLeavesADraft(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	s.file("hello.js", "// CLASHES\n"+hello)
+	s.want(ExitConflict, nil, []string{"takes already", "hint: hello was created and is a draft; convoke remove hello removes it"}, "deploy", "hello.js", "--event", "my_event")
+	s.want(ExitConflict, nil, []string{"takes already", "!draft"}, "deploy", "hello.js")
+	s.want(ExitOK, []string{"1        -"}, []string{"hello was never deployed; convoke deploy PATH --name hello"}, "versions", "hello")
 }

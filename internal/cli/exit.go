@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"convoke"
 	"convoke/api"
+	"convoke/client"
 )
 
 // The exit codes of the program. They are part of its interface.
@@ -98,39 +100,40 @@ func hint(err error) string {
 	case convoke.CodeForbidden:
 		return "use a token with a stronger role: convoke token create --role developer"
 	case convoke.CodeUnavailable:
-		return "convoke serve starts a server here; --url or CONVOKE_URL name another"
+		if client.Unreachable(err) {
+			return "convoke serve starts a server here; --url or CONVOKE_URL name another"
+		}
+		return again(e)
 	case convoke.CodeRevision:
 		return "run the command again: it starts from the newest version"
 	case convoke.CodeThrottled:
-		if e != nil && e.RetryAfter > 0 {
-			return fmt.Sprintf("try again in %s", e.RetryAfter)
-		}
-		return "try again in a moment"
+		return again(e)
 	case convoke.CodeTimeout:
 		return "the function's own time-out can be raised: convoke deploy --timeout"
 	}
 	return ""
 }
 
+func again(e *convoke.Error) string {
+	if e.RetryAfter > 0 {
+		return fmt.Sprintf("try again in %s", e.RetryAfter)
+	}
+	return "try again in a moment"
+}
+
 // report prints err and returns its exit code.
 func (a *app) report(err error) int {
-	e, ok := errors.AsType[*convoke.Error](err)
-	if !ok {
-		e = &convoke.Error{Message: err.Error()}
-	}
+	e := shown(err)
 	if a.json {
 		a.reportJSON(err, e)
 		return exitOf(err)
 	}
-	for _, l := range api.LogLines(e.Logs) {
-		a.logLine(l)
-	}
 	for _, p := range e.Problems {
 		a.problem(p)
 	}
-	fmt.Fprintf(a.Stderr, "convoke: %s\n", e.Message)
-	if e.Code == convoke.CodeUnavailable && e.Cause != nil {
-		fmt.Fprintf(a.Stderr, "  cause: %v\n", e.Cause)
+	fmt.Fprintf(a.Stderr, "convoke: %s\n", visible(e.Message))
+	if e.Cause != nil {
+		fmt.Fprintf(a.Stderr, "  cause: %s\n", visible(e.Cause.Error()))
 	}
 	if e.Code != "" {
 		fmt.Fprintf(a.Stderr, "  code: %s\n", e.Code)
@@ -138,15 +141,34 @@ func (a *app) report(err error) int {
 	if h := hint(err); h != "" {
 		fmt.Fprintf(a.Stderr, "  hint: %s\n", h)
 	}
+	for _, l := range api.LogLines(e.Logs) {
+		a.logLine(l)
+	}
 	return exitOf(err)
+}
+
+// shown is the coded error in err, with the words that were put around it: the
+// cause, which the message of a coded error leaves out, is a line of its own.
+func shown(err error) *convoke.Error {
+	inner, ok := errors.AsType[*convoke.Error](err)
+	if !ok {
+		return &convoke.Error{Message: err.Error()}
+	}
+	e := *inner
+	e.Message = strings.Replace(err.Error(), inner.Error(), inner.Message, 1)
+	return &e
 }
 
 func (a *app) reportJSON(err error, e *convoke.Error) {
 	body := struct {
 		api.Error
+		Cause    string `json:"cause,omitempty"`
 		Hint     string `json:"hint,omitempty"`
 		ExitCode int    `json:"exitCode"`
-	}{api.NewError(e, ""), hint(err), exitOf(err)}
+	}{Error: api.NewError(e, ""), Hint: hint(err), ExitCode: exitOf(err)}
+	if e.Cause != nil {
+		body.Cause = e.Cause.Error()
+	}
 	body.Code = cmp.Or(body.Code, "convoke.cli.usage")
 	enc := json.NewEncoder(a.Stderr)
 	enc.SetEscapeHTML(false)

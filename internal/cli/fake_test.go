@@ -23,13 +23,15 @@ import (
 )
 
 // fake is a server of one account that keeps functions in memory and builds
-// nothing: code that contains "BROKEN" does not build. The end-to-end scripts
+// nothing: code that contains "BROKEN" does not build, and "CLASHES" may not be live. The end-to-end scripts
 // drive the real one.
 type fake struct {
 	mu          sync.Mutex
 	functions   []*api.Function
 	deployments map[string][]api.Deployment
 	logs        []api.LogEntry
+	invocations []api.Invocation
+	tokens      []api.Token
 	requests    []string          // method and path below the account
 	bodies      map[string]string // last body by method and path without ids
 	answer      func(w http.ResponseWriter, body []byte)
@@ -109,6 +111,17 @@ func newFake(t *testing.T) *fake {
 			io.WriteString(w, "id: "+strconv.FormatInt(e.ID, 10)+"\ndata: "+string(b)+"\n\n")
 		}
 	})
+	handle("GET /functions/{id}/invocations", f.with(func(w http.ResponseWriter, fn *api.Function, _ []byte) { reply(w, f.invocations) }))
+	handle("GET /tokens", func(w http.ResponseWriter, r *http.Request, _ []byte) { reply(w, f.tokens) })
+	handle("DELETE /tokens/{id}", func(w http.ResponseWriter, r *http.Request, _ []byte) {
+		i := slices.IndexFunc(f.tokens, func(t api.Token) bool { return t.ID == r.PathValue("id") })
+		if i < 0 {
+			refuse(w, convoke.Errorf(convoke.CodeNotFound, "there is no such token"))
+			return
+		}
+		f.tokens[i].RevokedAt = api.Time{Time: time.Now()}
+		w.WriteHeader(http.StatusNoContent)
+	})
 	handle("GET /runtimes", func(w http.ResponseWriter, r *http.Request, _ []byte) {
 		reply(w, []api.Runtime{{Name: "Node.js 26", BaseImageName: "node26", Version: "26.2.0", Default: true}})
 	})
@@ -176,8 +189,12 @@ func (f *fake) deploy(w http.ResponseWriter, fn *api.Function, body []byte) {
 		return
 	}
 	if strings.Contains(fn.Versions[i].Code, "BROKEN") {
-		refuse(w, &convoke.Error{Code: convoke.CodeBuildFailed, Message: "the code has 1 problem",
+		refuse(w, &convoke.Error{Code: convoke.CodeBuildFailed, Message: `the code does not compile: index.js:2:3: Unexpected "}"`,
 			Problems: []convoke.Problem{{File: "index.js", Line: 2, Column: 3, Text: `Unexpected "}"`}}})
+		return
+	}
+	if strings.Contains(fn.Versions[i].Code, "CLASHES") {
+		refuse(w, convoke.Errorf(convoke.CodeActionNotAllowed, "%s would take conversations that other takes already", fn.Name))
 		return
 	}
 	f.deployments[fn.UUID] = append([]api.Deployment{{

@@ -31,6 +31,14 @@ func (a *app) list() *cobra.Command {
 			if a.json {
 				return a.printJSON(list)
 			}
+			if len(list) == 0 {
+				if filter.EventID != "" || len(filter.States) > 0 {
+					a.note("no function is like that; convoke list without flags shows all")
+				} else {
+					a.note("there are no functions yet; convoke deploy PATH makes one")
+				}
+				return nil
+			}
 			rows := [][]string{{"NAME", "STATE", "LIVE", "NEWEST", "EVENT", "UPDATED", "BY", "UUID"}}
 			for _, f := range list {
 				rows = append(rows, []string{
@@ -70,7 +78,7 @@ func (a *app) undeploy() *cobra.Command {
 			if err := a.confirm(yes, "Take %s out of service?", fn.Name); err != nil {
 				return err
 			}
-			if _, err := c.Undeploy(cmd.Context(), fn.UUID); err != nil {
+			if err := a.undeployAndWait(cmd.Context(), c, fn); err != nil {
 				return err
 			}
 			return a.done(fn, string(convoke.StateDraft), "%s is undeployed", fn.Name)
@@ -105,7 +113,7 @@ func (a *app) remove() *cobra.Command {
 				return err
 			}
 			if deployed {
-				if _, err := c.Undeploy(cmd.Context(), fn.UUID); err != nil {
+				if err := a.undeployAndWait(cmd.Context(), c, fn); err != nil {
 					return err
 				}
 			}
@@ -118,6 +126,13 @@ func (a *app) remove() *cobra.Command {
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	cmd.Flags().BoolVar(&undeploy, "undeploy", false, "take it out of service first")
 	return cmd
+}
+
+func (a *app) undeployAndWait(ctx context.Context, c *client.Client, fn *api.Function) error {
+	stop := a.during("waiting for running invocations of %s", fn.Name)
+	defer stop()
+	_, err := c.Undeploy(ctx, fn.UUID)
+	return err
 }
 
 // find makes a client and finds a function.

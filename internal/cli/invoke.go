@@ -95,6 +95,8 @@ func (a *app) runInvoke(ctx context.Context, t target, in api.InvokeRequest, log
 	defer cancel()
 	o := client.InvokeOptions{SkillID: t.skill, Caller: "convoke-cli"}
 	var result client.Result
+	stop := a.during("waiting for the answer of %s", t.name)
+	defer stop()
 	if t.event {
 		result, err = c.InvokeEvent(bounded, t.name, in, o)
 	} else {
@@ -103,6 +105,13 @@ func (a *app) runInvoke(ctx context.Context, t target, in api.InvokeRequest, log
 			return err
 		}
 		result, err = c.Invoke(bounded, id, in, o)
+		if convoke.ErrorCode(err) == convoke.CodeFunctionNotFound {
+			return notDeployed(ctx, c, id)
+		}
+	}
+	stop()
+	if !a.json {
+		err = inOwnWords(err, t.name)
 	}
 	if logs {
 		// Best effort: the outcome of the invocation matters more than its log.
@@ -120,6 +129,29 @@ func (a *app) runInvoke(ctx context.Context, t target, in api.InvokeRequest, log
 	}
 	_, err = fmt.Fprintf(a.Stdout, "%s\n", bytes.TrimSpace(body))
 	return err
+}
+
+// notDeployed says why a function cannot be invoked, by its name: the answer to
+// the invocation has only the uuid, and is the same for one that does not exist.
+func notDeployed(ctx context.Context, c *client.Client, id string) error {
+	fn, err := c.Function(ctx, id)
+	if err != nil {
+		return err
+	}
+	return convoke.Errorf(convoke.CodeFunctionNotFound, "%s is not deployed; deploy it with convoke deploy", fn.Name)
+}
+
+// inOwnWords puts what the function threw in the place of the message that all
+// errors thrown by functions have on the wire.
+func inOwnWords(err error, name string) error {
+	e, ok := errors.AsType[*convoke.Error](err)
+	if !ok || e.Code != convoke.CodeThrew || len(e.Logs) == 0 {
+		return err
+	}
+	own := *e
+	words, _, _ := strings.Cut(e.Logs[len(e.Logs)-1].Message, "\n    at ") // the stack is in the log
+	own.Message = name + " threw: " + strings.TrimPrefix(words, "Error: ")
+	return &own
 }
 
 // printRunLogs prints the stored lines of a run. It returns outcome, without

@@ -102,8 +102,8 @@ func TestInvokeFails(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC)
 	for code, exit := range map[convoke.Code]int{
-		convoke.CodeThrew: ExitFunction, convoke.CodeRuntimeError: ExitFunction, convoke.CodeTimeout: ExitFunction, convoke.CodeLimitReached: ExitFunction,
-		convoke.CodeThrottled: ExitLimit, convoke.CodeUnavailable: ExitUnavailable, convoke.CodeFunctionNotFound: ExitNotFound,
+		convoke.CodeRuntimeError: ExitFunction, convoke.CodeTimeout: ExitFunction, convoke.CodeLimitReached: ExitFunction,
+		convoke.CodeThrottled: ExitLimit, convoke.CodeUnavailable: ExitUnavailable,
 		convoke.CodeForbidden: ExitAuth, convoke.CodePayloadTooLarge: ExitUsage, convoke.CodeInternal: ExitFailure,
 	} {
 		s := deployed(t)
@@ -125,6 +125,74 @@ func TestInvokeFails(t *testing.T) {
 		}
 		s.want(exit, nil, []string{`"code":"` + string(code) + `"`, `"errorLogs":[{"level":"Warn"`}, "invoke", "hello", "--json")
 	}
+}
+
+// TestInvokeThrows: the function's own words come first, whatever the wire's
+// fixed message is.
+func TestInvokeThrows(t *testing.T) {
+	t.Parallel()
+	s := deployed(t)
+	thrown := convoke.LogEntry{Level: "Error", Message: "Error: no such order\n    at lambda (index.js:3:9)"}
+	s.fake.answer = func(w http.ResponseWriter, _ []byte) {
+		refuse(w, &convoke.Error{Code: convoke.CodeThrew, Message: "Function Invocation failed", Logs: []convoke.LogEntry{thrown}})
+	}
+	got := s.want(ExitFunction, nil, []string{"!Function Invocation failed", "    at lambda (index.js:3:9)\n"}, "invoke", "hello")
+	if want := "convoke: hello threw: no such order\n  code: com.customer.faas.function.threw-error\n"; !strings.HasPrefix(got.stderr, want) {
+		t.Errorf("got\n%s\nwant it to begin with\n%s", got.stderr, want)
+	}
+	s.want(ExitFunction, nil, []string{`"message":"Function Invocation failed"`, `"errorLogs":[`}, "invoke", "hello", "--json")
+
+	s.fake.logs = []api.LogEntry{{ID: 1, Level: "Error", Message: thrown.Message}}
+	got = s.want(ExitFunction, nil, []string{"convoke: hello threw: no such order\n"}, "invoke", "hello", "--logs")
+	if strings.Count(got.stderr, "at lambda") != 1 {
+		t.Errorf("--logs: got\n%s\nwant the stack once", got.stderr)
+	}
+	thrown.Message = "TypeError of mine: a\nb"
+	s.want(ExitFunction, nil, []string{"convoke: my_event threw: TypeError of mine: a\nb\n"}, "invoke", "--event", "my_event")
+}
+
+func TestInvokeNotDeployed(t *testing.T) {
+	t.Parallel()
+	s := deployed(t)
+	s.fake.answer = func(w http.ResponseWriter, _ []byte) {
+		refuse(w, convoke.Errorf(convoke.CodeFunctionNotFound, "There is no X deployed on Y"))
+	}
+	for _, name := range []string{"hello", s.fake.functions[0].UUID} {
+		s.want(ExitNotFound, nil, []string{"convoke: hello is not deployed; deploy it with convoke deploy\n"}, "invoke", name)
+	}
+	s.want(ExitNotFound, nil, []string{"there is no function 00000000-0000-4000-8000-000000000000"}, "invoke", "00000000-0000-4000-8000-000000000000")
+}
+
+// TestTryAgain: a server that answers needs no advice about how to reach it.
+func TestTryAgain(t *testing.T) {
+	t.Parallel()
+	s := deployed(t)
+	for code, exit := range map[convoke.Code]int{convoke.CodeUnavailable: ExitUnavailable, convoke.CodeThrottled: ExitLimit} {
+		for after, want := range map[string]string{"3": "hint: try again in 3s\n", "": "hint: try again in a moment\n"} {
+			s.fake.answer = func(w http.ResponseWriter, _ []byte) {
+				if after != "" {
+					w.Header().Set("Retry-After", after)
+				}
+				refuse(w, convoke.Errorf(code, "not now"))
+			}
+			s.want(exit, nil, []string{want, "!convoke serve"}, "invoke", "hello")
+		}
+	}
+	s.fake.answer = func(http.ResponseWriter, []byte) { panic(http.ErrAbortHandler) }
+	s.want(ExitUnavailable, nil, []string{"hint: convoke serve", "cause:"}, "invoke", "hello")
+}
+
+func TestEmptyStates(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	s.want(ExitOK, []string{"!NAME"}, []string{"there are no functions yet; convoke deploy PATH makes one"}, "list")
+	s.want(ExitOK, nil, []string{"convoke list without flags shows all"}, "list", "--event", "e")
+	s.want(ExitOK, []string{"[]"}, []string{"!no functions"}, "list", "--json")
+	s.file("hello.js", hello)
+	s.want(ExitOK, nil, nil, "deploy", "hello.js")
+	s.want(ExitOK, nil, []string{"hello has logged nothing yet; convoke invoke hello runs it"}, "logs", "hello")
+	s.want(ExitOK, nil, []string{"no log entry of hello matches"}, "logs", "hello", "--text", "x")
+	s.want(ExitOK, nil, []string{"!hello"}, "logs", "hello", "--json")
 }
 
 func TestInvokeLogs(t *testing.T) {

@@ -73,11 +73,15 @@ func (a *app) runLogs(ctx context.Context, name string, filter client.LogFilter,
 		return err
 	}
 	if follow {
+		a.tell("waiting for log entries of %s; Ctrl-C ends", name)
 		return c.FollowLogs(ctx, filter, a.printEntry)
 	}
 	entries, err := c.Logs(ctx, filter)
 	if err != nil {
 		return err
+	}
+	if len(entries) == 0 && !a.json {
+		a.noteNoEntry(name, filter)
 	}
 	slices.Reverse(entries)
 	for _, e := range entries {
@@ -86,6 +90,14 @@ func (a *app) runLogs(ctx context.Context, name string, filter client.LogFilter,
 		}
 	}
 	return nil
+}
+
+func (a *app) noteNoEntry(name string, f client.LogFilter) {
+	if f.From.IsZero() && f.To.IsZero() && len(f.Levels) == 0 && f.Text == "" && f.RequestID == "" {
+		a.note("%s has logged nothing yet; convoke invoke %s runs it", name, name)
+		return
+	}
+	a.note("no log entry of %s matches; convoke logs %s without flags shows the newest", name, name)
 }
 
 func (a *app) printEntry(e api.LogEntry) error {

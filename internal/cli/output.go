@@ -46,8 +46,8 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// progress says what goes on, to people only: a script reads results.
-func (a *app) progress(format string, args ...any) {
+// tell says what was done, to people only: a script reads results.
+func (a *app) tell(format string, args ...any) {
 	if a.StderrTTY && !a.json {
 		fmt.Fprintf(a.Stderr, format+"\n", args...)
 	}

@@ -1,13 +1,10 @@
 package cli
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -16,7 +13,6 @@ import (
 	"unicode/utf8"
 
 	"convoke"
-	"convoke/api"
 )
 
 // project is a function as it lies on disk.
@@ -28,65 +24,6 @@ type project struct {
 	language convoke.Language
 	files    map[string]string // further modules by relative path; never nil
 	config   projectConfig
-}
-
-// projectConfig is config.json: the layout of the reference's command line,
-// whose other members (input, version) are of no use here, and settings, which
-// only Convoke has.
-type projectConfig struct {
-	Name        string           `json:"name"`
-	Event       *string          `json:"event"`
-	Description *string          `json:"description"`
-	Environment variables        `json:"environmentVariables"` // nil is absent
-	Settings    *projectSettings `json:"settings"`
-}
-
-// projectSettings are the settings of config.json.
-type projectSettings struct {
-	api.Settings
-	Runtime  string `json:"runtime"`
-	Contract string `json:"contract"`
-}
-
-// UnmarshalJSON refuses members it does not know: a typing error would
-// silently leave the default.
-func (s *projectSettings) UnmarshalJSON(b []byte) error {
-	type plain projectSettings
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode((*plain)(s)); err != nil {
-		return fmt.Errorf("settings: %w", err)
-	}
-	return nil
-}
-
-// variables are environment variables, written as an object or as a list of
-// key and value. The placeholders of the reference's skeleton mean none.
-type variables map[string]string
-
-// UnmarshalJSON reads both forms.
-func (v *variables) UnmarshalJSON(b []byte) error {
-	if bytes.Equal(b, []byte("null")) {
-		return nil
-	}
-	*v = variables{}
-	var object map[string]string
-	if err := json.Unmarshal(b, &object); err == nil {
-		if len(object) != 1 || object["key"] != "value" {
-			maps.Copy(*v, object)
-		}
-		return nil
-	}
-	var list []api.Header // the same members: key and value
-	if err := json.Unmarshal(b, &list); err != nil {
-		return errors.New(`environmentVariables is {"NAME": "text"} or [{"key": "NAME", "value": "text"}]`)
-	}
-	for _, e := range list {
-		if e.Key != "" {
-			(*v)[e.Key] = e.Value
-		}
-	}
-	return nil
 }
 
 const (
@@ -199,8 +136,8 @@ func (p *project) readConfig(tree fs.FS) error {
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal([]byte(text), &p.config); err != nil {
-		return usagef("%s: %v", p.path(configFile), err)
+	if p.config, err = parseConfig(text); err != nil {
+		return usagef("%s:%v", p.path(configFile), err)
 	}
 	return nil
 }
@@ -222,6 +159,19 @@ func readText(tree fs.FS, name string) (string, error) {
 		return "", usagef("%s is no UTF-8 text", name)
 	}
 	return strings.TrimPrefix(string(b), "\ufeff"), nil
+}
+
+// name is what the folder or file suggests to call the function; "" for the
+// folder ".", and for an index file, whose name says nothing.
+func (p *project) name() string {
+	if p.folder {
+		return strings.Trim(filepath.Base(p.dir), `./\`)
+	}
+	name := strings.TrimSuffix(p.entry, path.Ext(p.entry))
+	if name == "index" {
+		return ""
+	}
+	return name
 }
 
 // path is a file of the project as the user would write it.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -9,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"convoke"
 	"convoke/internal/config"
 )
 
@@ -25,11 +23,15 @@ finish, the second one stops at once.
 Settings come from flags, CONVOKE_ variables, the file named by --config, and
 defaults, in this order; convoke config prints them all with their sources.`,
 		Example: `  convoke serve
+  convoke serve --write-profile default
   convoke serve --listen :8080 --data /var/lib/convoke --config /etc/convoke.yaml`,
 		Args: args(),
 	}
 	load := a.configFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if a.profile != "" {
+			return usagef("serve reads no profile; --write-profile FILE writes one for client commands")
+		}
 		c, err := load()
 		if err != nil {
 			return err
@@ -142,9 +144,10 @@ func (a *app) configFlags(cmd *cobra.Command, only ...string) func() (*config.Co
 		if s.Flag == "" || len(only) > 0 && !slices.Contains(only, s.Path) {
 			continue
 		}
-		f.String(s.Flag, "", s.Help)
-		if s.Bool {
-			f.Lookup(s.Flag).NoOptDefVal = "true"
+		flag := f.VarPF(&settingFlag{kind: s.Type}, s.Flag, "", s.Help)
+		flag.DefValue = s.Default
+		if s.Type == "bool" {
+			flag.NoOptDefVal = "true"
 		}
 	}
 	return func() (*config.Config, error) {
@@ -161,59 +164,16 @@ func (a *app) configFlags(cmd *cobra.Command, only ...string) func() (*config.Co
 	}
 }
 
-func (a *app) tokenCommand() *cobra.Command {
-	token := &cobra.Command{
-		Use:   "token",
-		Short: "Issue tokens on the server's machine",
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	token.AddCommand(a.tokenCreate())
-	return token
+// settingFlag holds the text of a setting as it was given: package config
+// reads all texts alike, whatever their source.
+type settingFlag struct{ text, kind string }
+
+func (f *settingFlag) String() string { return f.text }
+
+func (f *settingFlag) Set(text string) error {
+	f.text = text
+	return nil
 }
 
-func (a *app) tokenCreate() *cobra.Command {
-	var role, name string
-	var ttl time.Duration
-	cmd := &cobra.Command{
-		Use:   "create",
-		Short: "Issue a bearer token and print it",
-		Long: `Issues a bearer token in the server's data folder and prints it, once. The
-server may be running or not. Roles: admin, developer, invoker.
-
-An account that does not exist is created.`,
-		Example: `  export CONVOKE_TOKEN=$(convoke token create --role admin)
-  convoke token create --role invoker --name shop --ttl 720h --data /var/lib/convoke`,
-		Args: args(),
-	}
-	load := a.configFlags(cmd, "data")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if _, err := convoke.ParseRole(role); err != nil {
-			return err
-		}
-		account := cmp.Or(a.given.Account, a.Env["CONVOKE_ACCOUNT"], convoke.DefaultAccountID)
-		if err := convoke.ValidateAccountID(account); err != nil {
-			return err
-		}
-		if ttl < 0 {
-			return usagef("--ttl must not be negative")
-		}
-		c, err := load()
-		if err != nil {
-			return err
-		}
-		text, err := a.Server.CreateToken(cmd.Context(), c.Data, account, role, name, ttl)
-		if err != nil {
-			return err
-		}
-		if a.json {
-			return a.printJSON(map[string]string{"token": text, "account": account, "role": role, "name": name})
-		}
-		_, err = fmt.Fprintln(a.Stdout, text)
-		return err
-	}
-	f := cmd.Flags()
-	f.StringVar(&role, "role", string(convoke.RoleDeveloper), "admin, developer or invoker")
-	f.StringVar(&name, "name", "cli", "what the token is for; it shows as the author of changes")
-	f.DurationVar(&ttl, "ttl", 0, "time after which it expires (default never)")
-	return cmd
-}
+// Type is what the help shows in the place of the value.
+func (f *settingFlag) Type() string { return f.kind }

@@ -32,6 +32,9 @@ func (a *app) versions() *cobra.Command {
 			if a.json {
 				return a.printJSON(versionRows(fn, deployments))
 			}
+			if len(deployments) == 0 {
+				a.note("%s was never deployed; convoke deploy PATH --name %s saves code and makes it live", fn.Name, fn.Name)
+			}
 			rows := [][]string{{"VERSION", "LIVE", "SAVED", "BY", "RUNTIME", "LANGUAGE", "LAST DEPLOYMENT", "REASON"}}
 			for _, v := range versionRows(fn, deployments) {
 				rows = append(rows, []string{
@@ -123,7 +126,7 @@ func (a *app) runRollback(ctx context.Context, name string, to int, yes bool, f 
 	if err != nil {
 		return err
 	}
-	a.progress("version %d of %s is live", to, fn.Name)
+	a.tell("version %d of %s is live", to, fn.Name)
 	return a.printDeployed(fn)
 }
 

@@ -5,6 +5,7 @@
 package config
 
 import (
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"time"
@@ -31,7 +32,7 @@ type Config struct {
 	Runtimes      string         `yaml:"runtimes" env:"RUNTIMES" help:"folder of the pinned Node.js builds; searched for beside the binary and in runtime/node"`
 	Sandbox       Sandbox        `yaml:"sandbox" env:"SANDBOX" help:"how functions are isolated: auto, namespaces, landlock or none"`
 	AdminPassword convoke.Secret `yaml:"adminPassword" env:"ADMIN_PASSWORD" flag:"no" help:"password of the user admin, who is created at the first start; one is made up and shown otherwise"`
-	Profile       string         `yaml:"profile" env:"PROFILE" help:"file to write a profile for client commands to at start"`
+	WriteProfile  string         `yaml:"writeProfile" env:"WRITE_PROFILE" help:"file to write a profile for client commands to at start; the word default stands for the one they look for"`
 
 	Log           Log  `yaml:"log" envPrefix:"LOG_"`
 	MetricsPublic bool `yaml:"metricsPublic" env:"METRICS_PUBLIC" help:"serve /metrics without a token"`
@@ -40,7 +41,7 @@ type Config struct {
 	MaxInstances           int           `yaml:"maxInstances" env:"MAX_INSTANCES" help:"function instances on this machine; 0 takes it from processors and memory"`
 	MaxInstancesPerAccount int           `yaml:"maxInstancesPerAccount" env:"MAX_INSTANCES_PER_ACCOUNT" help:"of them, for one account; 0 is three quarters"`
 	MemoryMiB              int           `yaml:"memoryMiB" env:"MEMORY_MIB" help:"memory for all instances together; 0 is half of the machine's"`
-	MaxWaiters             int           `yaml:"maxWaiters" env:"MAX_WAITERS" help:"invocations that may wait for an instance; more are refused with 429"`
+	MaxWaiters             int           `yaml:"maxWaiters" env:"MAX_WAITERS" help:"invocations that may wait for an instance of one function; more are refused with 429"`
 	MaxWait                time.Duration `yaml:"maxWait" env:"MAX_WAIT" help:"how long an invocation waits for an instance"`
 
 	ShutdownGrace time.Duration `yaml:"shutdownGrace" env:"SHUTDOWN_GRACE" help:"how long a stop lets running invocations finish"`
@@ -63,8 +64,8 @@ func Default() *Config {
 	return &Config{
 		Listen:        "127.0.0.1:8080",
 		Data:          "data",
-		Sandbox:       SandboxNone,
-		MetricsPublic: true, // no figure names an account or a function
+		Sandbox:       SandboxNone, // until functions can reach allowed domains from inside one
+		MetricsPublic: true,        // no figure names an account or a function
 		Log:           Log{Level: slog.LevelInfo, Format: "text"},
 		Blanks:        4,
 		MaxWaiters:    1000,
@@ -83,23 +84,40 @@ type LoadOptions struct {
 	Executable string            // path of the running binary, to find the Node builds beside it; may be ""
 }
 
+// defaultProfile as the value of writeProfile means the file that client
+// commands read when nobody names another.
+const defaultProfile = "default"
+
 // Load reads and validates the configuration. All problems are reported
 // together, each with the place that it came from, as CodeValidation.
 func Load(o LoadOptions) (*Config, error) {
 	c := Default()
 	c.sources = map[string]string{}
-	values, problems, err := gather(o)
-	if err != nil {
-		return nil, err
-	}
-	if err := joined(append(problems, c.apply(values)...)); err != nil {
-		return nil, err
-	}
+	values, problems := gather(o)
+	unread, unreadable := c.apply(values)
+	problems = append(problems, unread...)
 	c.fillFromHost(o.Executable)
-	if err := c.Validate(); err != nil {
+	problems = append(problems, c.problems(unreadable)...)
+	if err := c.placeProfile(o); err != nil {
+		problems = append(problems, err.Error())
+	}
+	if err := joined(problems); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// placeProfile puts the file in the place of "default" and of an empty flag.
+func (c *Config) placeProfile(o LoadOptions) (err error) {
+	const path = "writeProfile"
+	flag, given := o.Flags[path]
+	if empty := given && flag == ""; !empty && c.WriteProfile != defaultProfile {
+		return nil
+	}
+	if c.WriteProfile, err = ProfilePath(o.Env); err != nil {
+		return fmt.Errorf("%s: %s: %w", c.Source(path), path, err)
+	}
+	return nil
 }
 
 // fillFromHost sets what depends on the machine and was not set.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,11 +76,13 @@ func TestBadSettings(t *testing.T) {
 		"address":          {env: map[string]string{"CONVOKE_LISTEN": "8080"}, want: []string{`CONVOKE_LISTEN: listen must be an address such as 127.0.0.1:8080, not "8080"`}},
 		"port":             {flags: map[string]string{"listen": ":70000"}, want: []string{"--listen: listen must be an address"}},
 		"sandbox word":     {env: map[string]string{"CONVOKE_SANDBOX": "strong"}, want: []string{"must be auto, namespaces, landlock or none"}},
-		"sandbox missing":  {env: map[string]string{"CONVOKE_SANDBOX": "namespaces"}, want: []string{"CONVOKE_SANDBOX: sandbox cannot be namespaces"}},
 		"zero limit":       {env: map[string]string{"CONVOKE_LIMIT_NAME_LENGTH": "0"}, want: []string{"CONVOKE_LIMIT_NAME_LENGTH: limits.nameLength must be more than zero"}},
 		"crossed limits":   {env: map[string]string{"CONVOKE_LIMIT_MAX_TIMEOUT": "5s"}, want: []string{"limits.defaultTimeout is 30s, more than limits.maxTimeout 5s"}},
 		"nobody waits":     {flags: map[string]string{"maxWaiters": "0", "maxWait": "0s", "shutdownGrace": "0s"}, want: []string{"--max-waiters: maxWaiters must be at least 1", "--max-wait: maxWait must be from 1ms", "--shutdown-grace: shutdownGrace must be from 1ms"}},
 		"per account":      {flags: map[string]string{"maxInstances": "4", "maxInstancesPerAccount": "5"}, want: []string{"--max-instances-per-account: maxInstancesPerAccount is 5, more than maxInstances 4 (--max-instances)"}},
+		"unread and bad":   {env: map[string]string{"CONVOKE_MAX_WAIT": "soon", "CONVOKE_LISTEN": "8080"}, want: []string{"2 settings are wrong:", `CONVOKE_MAX_WAIT: maxWait must be a duration such as 30s or 5m, not "soon"`, `CONVOKE_LISTEN: listen must be an address`}},
+		"file and flag":    {file: "a: [", flags: map[string]string{"blanks": "x"}, want: []string{"is no valid YAML", "--blanks: blanks must be a whole number"}},
+		"typing error":     {file: "lisen: :1\n", want: []string{":1: there is no setting lisen; did you mean listen?"}},
 		"all at once":      {env: map[string]string{"CONVOKE_MAX_WAIT": "-1s", "CONVOKE_SHUTDOWN_GRACE": "2h", "CONVOKE_LOG_FORMAT": "xml"}, want: []string{"maxWait", "shutdownGrace", "log.format"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -101,6 +104,59 @@ func TestBadSettings(t *testing.T) {
 	}
 	if _, err := Load(LoadOptions{File: filepath.Join(t.TempDir(), "none.yaml")}); convoke.ErrorCode(err) != convoke.CodeValidation {
 		t.Errorf("missing file: got %v, want CodeValidation", err)
+	}
+}
+
+// TestUnreadableSettingIsNotCompared: its default says nothing about the others.
+func TestUnreadableSettingIsNotCompared(t *testing.T) {
+	t.Parallel()
+	for _, env := range []map[string]string{
+		{"CONVOKE_LIMIT_DEFAULT_TIMEOUT": "soon", "CONVOKE_LIMIT_MAX_TIMEOUT": "1s"},
+		{"CONVOKE_LIMIT_DEFAULT_MEMORY_MIB": "much", "CONVOKE_LIMIT_MAX_MEMORY_MIB": "64"},
+		{"CONVOKE_LIMIT_CONCURRENCY_V1": "x", "CONVOKE_LIMIT_MAX_CONCURRENCY": "1"},
+		{"CONVOKE_MAX_INSTANCES": "many", "CONVOKE_MAX_INSTANCES_PER_ACCOUNT": "1000000"},
+	} {
+		_, err := Load(LoadOptions{Env: env})
+		if err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%v: got %v, want the one problem", env, err)
+		}
+	}
+}
+
+func TestWriteProfile(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	usual := filepath.Join(home, "convoke", "profile.yaml")
+	for name, tt := range map[string]struct {
+		file  string
+		env   map[string]string
+		flags map[string]string
+		want  string
+	}{
+		"not said":      {},
+		"to be read":    {env: map[string]string{"CONVOKE_PROFILE": "/mine"}},
+		"empty in file": {file: "writeProfile: \"\"\n"},
+		"default":       {env: map[string]string{"CONVOKE_WRITE_PROFILE": "default"}, want: usual},
+		"in file":       {file: "writeProfile: default\n", want: usual},
+		"empty flag":    {env: map[string]string{"CONVOKE_WRITE_PROFILE": "/there"}, flags: map[string]string{"writeProfile": ""}, want: usual},
+		"path":          {flags: map[string]string{"writeProfile": "/there"}, want: "/there"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			env := map[string]string{"XDG_CONFIG_HOME": home}
+			maps.Copy(env, tt.env)
+			o := LoadOptions{Env: env, Flags: tt.flags}
+			if tt.file != "" {
+				o.File = write(t, tt.file)
+			}
+			c, err := Load(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.WriteProfile != tt.want {
+				t.Errorf("got %q, want %q", c.WriteProfile, tt.want)
+			}
+		})
 	}
 }
 

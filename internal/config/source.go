@@ -22,37 +22,47 @@ const maxFileBytes = 1 << 20
 
 // Setting describes one value of [Config].
 type Setting struct {
-	Path   string // name in the file, groups with a dot: "log.level"
-	Env    string // CONVOKE_LOG_LEVEL
-	Flag   string // log-level, without dashes; "" when it has no flag
-	Help   string
-	Bool   bool // takes true or false, as a flag also nothing
-	index  []int
-	secret bool
+	Path    string // name in the file, groups with a dot: "log.level"
+	Env     string // CONVOKE_LOG_LEVEL
+	Flag    string // log-level, without dashes; "" when it has no flag
+	Help    string
+	Type    string // "string", "int", "duration", or "bool", which a flag may leave out
+	Default string // as a person writes it; "" or "0" when there is none, or it depends on the machine
+	index   []int
+	secret  bool
 }
 
 // Settings are all settings in the order of [Config].
 func Settings() []Setting {
 	var list []Setting
-	collect(reflect.TypeFor[Config](), nil, "", envPrefix, &list)
+	collect(reflect.ValueOf(*Default()), nil, "", envPrefix, &list)
 	return list
 }
 
-func collect(t reflect.Type, index []int, path, prefix string, list *[]Setting) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+func collect(defaults reflect.Value, index []int, path, prefix string, list *[]Setting) {
+	for i := range defaults.NumField() {
+		f := defaults.Type().Field(i)
 		name := f.Tag.Get("yaml")
 		if name == "" {
 			continue
 		}
 		at := append(slices.Clone(index), i)
 		if group := f.Tag.Get("envPrefix"); group != "" {
-			collect(f.Type, at, name+".", prefix+group, list)
+			collect(defaults.Field(i), at, name+".", prefix+group, list)
 			continue
 		}
 		s := Setting{
-			Path: path + name, Env: prefix + f.Tag.Get("env"), Help: f.Tag.Get("help"), index: at,
-			Bool: f.Type.Kind() == reflect.Bool, secret: f.Type == reflect.TypeFor[convoke.Secret](),
+			Path: path + name, Env: prefix + f.Tag.Get("env"), Help: f.Tag.Get("help"),
+			Type: "string", Default: fmt.Sprint(plain(defaults.Field(i).Interface())),
+			index: at, secret: f.Type == reflect.TypeFor[convoke.Secret](),
+		}
+		switch defaults.Field(i).Interface().(type) {
+		case time.Duration:
+			s.Type = "duration"
+		case int:
+			s.Type = "int"
+		case bool:
+			s.Type = "bool"
 		}
 		// The limits are many and seldom touched: file and environment suffice.
 		if s.Help != "" && f.Tag.Get("flag") != "no" {
@@ -90,13 +100,11 @@ type value struct {
 }
 
 // gather collects texts, the weakest source first. The problems are settings
-// that do not exist; the error is a file that cannot be read at all.
-func gather(o LoadOptions) (values []value, problems []string, err error) {
+// that do not exist, or a file that cannot be read at all.
+func gather(o LoadOptions) (values []value, problems []string) {
 	settings := Settings()
 	if o.File != "" {
-		if values, problems, err = readFile(o.File, settings); err != nil {
-			return nil, nil, err
-		}
+		values, problems = readFile(o.File, settings)
 	}
 	for _, s := range settings {
 		if text := o.Env[s.Env]; text != "" {
@@ -108,22 +116,23 @@ func gather(o LoadOptions) (values []value, problems []string, err error) {
 			values = append(values, value{s, text, "--" + s.Flag})
 		}
 	}
-	return values, problems, nil
+	return values, problems
 }
 
 // apply sets the values in order, so that a later one wins, and returns what
-// is wrong with them.
-func (c *Config) apply(values []value) (problems []string) {
+// is wrong with them and which settings they are for.
+func (c *Config) apply(values []value) (problems, unreadable []string) {
 	for _, v := range values {
 		// One at a time: then an error has exactly one source.
 		err := env.ParseWithOptions(c, env.Options{Prefix: envPrefix, Environment: map[string]string{v.setting.Env: v.text}})
 		if err != nil {
 			problems = append(problems, fmt.Sprintf("%s: %s must be %s%s", v.source, v.setting.Path, kindOf(c, v.setting), v.notThis()))
+			unreadable = append(unreadable, v.setting.Path)
 			continue
 		}
 		c.sources[v.setting.Path] = v.source
 	}
-	return problems
+	return problems, unreadable
 }
 
 func (v value) notThis() string {
@@ -148,28 +157,31 @@ func kindOf(c *Config, s Setting) string {
 
 // joined makes one error of all problems, or nil of none.
 func joined(problems []string) error {
-	if len(problems) == 0 {
+	switch len(problems) {
+	case 0:
 		return nil
+	case 1:
+		return convoke.Errorf(convoke.CodeValidation, "%s", problems[0])
 	}
-	return convoke.Errorf(convoke.CodeValidation, "%s", strings.Join(problems, "\n"))
+	return convoke.Errorf(convoke.CodeValidation, "%d settings are wrong:\n  %s", len(problems), strings.Join(problems, "\n  "))
 }
 
 // readFile reads the YAML file, which holds scalars in at most one level of groups.
-func readFile(path string, settings []Setting) (values []value, problems []string, err error) {
+func readFile(path string, settings []Setting) (values []value, problems []string) {
 	text, err := readBounded(path)
 	if err != nil {
-		return nil, nil, &convoke.Error{Code: convoke.CodeValidation, Message: fmt.Sprintf("cannot read the configuration file: %v", err)}
+		return nil, []string{fmt.Sprintf("cannot read the configuration file: %v", err)}
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil { // Load refuses a file of only comments
-		return nil, nil, convoke.Errorf(convoke.CodeValidation, "%s is no valid YAML: %v", path, err)
+		return nil, []string{fmt.Sprintf("%s is no valid YAML: %v", path, err)}
 	}
 	if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
-		return nil, nil, nil
+		return nil, nil
 	}
 	f := file{path: path, settings: settings}
 	f.walk(doc.Content[0], "")
-	return f.values, f.problems, nil
+	return f.values, f.problems
 }
 
 func readBounded(path string) ([]byte, error) {
@@ -225,16 +237,16 @@ func (f *file) problem(n *yaml.Node, format string, args ...any) {
 	f.problems = append(f.problems, fmt.Sprintf("%s:%d: ", f.path, n.Line)+fmt.Sprintf(format, args...))
 }
 
-// suggest names a setting that differs only in letter case, dashes, or its group.
+// suggest names the setting that is spelled most like path, in whichever group.
 func (f *file) suggest(path string) string {
-	plain := func(s string) string {
-		s = s[strings.LastIndexByte(s, '.')+1:]
-		return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(s))
-	}
+	last := func(s string) string { return s[strings.LastIndexByte(s, '.')+1:] }
+	var names []string
 	for _, s := range f.settings {
-		if plain(s.Path) == plain(path) {
-			return "; did you mean " + s.Path + "?"
-		}
+		names = append(names, last(s.Path))
 	}
-	return ""
+	near := Nearest(last(path), names)
+	if near == "" {
+		return ""
+	}
+	return "; did you mean " + f.settings[slices.Index(names, near)].Path + "?"
 }

@@ -9,9 +9,12 @@ import (
 	"time"
 )
 
-// Validate checks the values, returning all problems as one CodeValidation.
-func (c *Config) Validate() error {
-	var problems []string
+// problems says what is wrong with the values. The unreadable settings still
+// have their defaults: nothing can be said about how others go with them.
+func (c *Config) problems(unreadable []string) (problems []string) {
+	known := func(paths ...string) bool {
+		return !slices.ContainsFunc(paths, func(p string) bool { return slices.Contains(unreadable, p) })
+	}
 	say := func(path, format string, args ...any) {
 		problems = append(problems, fmt.Sprintf("%s: %s ", c.Source(path), path)+fmt.Sprintf(format, args...))
 	}
@@ -23,11 +26,7 @@ func (c *Config) Validate() error {
 		say("data", "must name a folder")
 	}
 	switch c.Sandbox {
-	case SandboxNone:
-	case SandboxAuto, SandboxNamespaces, SandboxLandlock:
-		// To run functions unprotected for somebody who asked for protection
-		// would be the worst answer.
-		say("sandbox", "cannot be %s: this build can only run functions without isolation; use none", c.Sandbox)
+	case SandboxAuto, SandboxNamespaces, SandboxLandlock, SandboxNone:
 	default:
 		say("sandbox", "must be auto, namespaces, landlock or none, not %q", c.Sandbox)
 	}
@@ -45,7 +44,7 @@ func (c *Config) Validate() error {
 	atLeast("maxInstancesPerAccount", c.MaxInstancesPerAccount, 1)
 	atLeast("memoryMiB", c.MemoryMiB, 64)
 	atLeast("maxWaiters", c.MaxWaiters, 1) // who starts an instance waits for it, too
-	if c.MaxInstancesPerAccount > c.MaxInstances {
+	if known("maxInstances", "memoryMiB") && c.MaxInstancesPerAccount > c.MaxInstances {
 		say("maxInstancesPerAccount", "is %d, more than maxInstances %d (%s)", c.MaxInstancesPerAccount, c.MaxInstances, c.Source("maxInstances"))
 	}
 
@@ -64,16 +63,16 @@ func (c *Config) Validate() error {
 			say(s.Path, "must be more than zero, not %v", v.Interface())
 		}
 	}
-	if c.Limits.DefaultTimeout > c.Limits.MaxTimeout {
+	if known("limits.defaultTimeout", "limits.maxTimeout") && c.Limits.DefaultTimeout > c.Limits.MaxTimeout {
 		say("limits.defaultTimeout", "is %s, more than limits.maxTimeout %s", c.Limits.DefaultTimeout, c.Limits.MaxTimeout)
 	}
-	if c.Limits.DefaultMemory > c.Limits.MaxMemoryMiB {
+	if known("limits.defaultMemoryMiB", "limits.maxMemoryMiB") && c.Limits.DefaultMemory > c.Limits.MaxMemoryMiB {
 		say("limits.defaultMemoryMiB", "is %d, more than limits.maxMemoryMiB %d", c.Limits.DefaultMemory, c.Limits.MaxMemoryMiB)
 	}
-	if most := max(c.Limits.ConcurrencyV1, c.Limits.ConcurrencyV2); most > c.Limits.MaxConcurrency {
+	if most := max(c.Limits.ConcurrencyV1, c.Limits.ConcurrencyV2); known("limits.concurrencyV1", "limits.concurrencyV2", "limits.maxConcurrency") && most > c.Limits.MaxConcurrency {
 		say("limits.maxConcurrency", "is %d, less than the default of one contract, %d", c.Limits.MaxConcurrency, most)
 	}
-	return joined(problems)
+	return problems
 }
 
 // isAddress reports whether s is host:port; the host may be empty, the port 0.

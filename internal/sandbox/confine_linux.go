@@ -251,7 +251,7 @@ func landlockVersion() (int, error) {
 	case errno == unix.ENOSYS || errno == unix.EOPNOTSUPP:
 		return 0, fmt.Errorf("the kernel has no Landlock or it is switched off; it needs Linux 6.2 or later, started with landlock in lsm=")
 	case errno != 0:
-		return 0, fmt.Errorf("Landlock may not be used here: %w", errno)
+		return 0, fmt.Errorf("the use of Landlock is not allowed here: %w", errno)
 	case v < landlockNeeded:
 		return 0, fmt.Errorf("it needs Landlock %d (Linux 6.2) or later, and this host has %d", landlockNeeded, v)
 	}

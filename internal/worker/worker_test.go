@@ -1,10 +1,12 @@
 package worker_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -70,12 +72,14 @@ func setup(t testing.TB) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	box, err := sandbox.New(sandbox.None, sandbox.Config{})
+	folder := t.TempDir()
+	// CONVOKE_TEST_SANDBOX runs these tests at another level.
+	box, err := sandbox.New(sandbox.Level(cmp.Or(os.Getenv("CONVOKE_TEST_SANDBOX"), string(sandbox.None))), sandbox.Config{Folder: folder})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &sink{changed: make(chan struct{})}
-	f, err := worker.NewFleet(worker.Config{Runtimes: runtimes, Dir: t.TempDir(), Sandbox: box, Sink: s})
+	f, err := worker.NewFleet(worker.Config{Runtimes: runtimes, Dir: folder, Sandbox: box, Sink: s})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +238,7 @@ func TestDeaths(t *testing.T) {
 		{"heap bomb", `const lambda = () => { const a = []; for (;;) a.push(new Array(1e5).fill(1.5)) }`, convoke.CodeLimitReached, worker.ReasonMemory, "memory"},
 		{"buffer bomb", `const lambda = async () => { const a = []; for (;;) { a.push(Buffer.alloc(8 << 20, 1)); await new Promise((r) => setTimeout(r, 2)) } }`, convoke.CodeLimitReached, worker.ReasonMemory, "memory"},
 		{"process.exit", `const lambda = () => process.exit(0)`, convoke.CodeRuntimeError, worker.ReasonExit, "process.exit(0)"},
-		{"abort", `const lambda = () => process.abort()`, convoke.CodeRuntimeError, worker.ReasonCrash, "abort"},
+		{"abort", `const lambda = () => process.abort()`, convoke.CodeRuntimeError, worker.ReasonCrash, "crash"},
 		{"forged frame", `const lambda = () => { require('fs').writeSync(3, Buffer.from([0, 0, 0, 0, 99, 0, 0, 0, 0])); return new Promise(() => {}) }`, convoke.CodeRuntimeError, worker.ReasonProtocol, "protocol"},
 		{"huge frame", `const lambda = () => { require('fs').writeSync(3, Buffer.from([255, 255, 255, 255, 19, 0, 0, 0, 0])); return new Promise(() => {}) }`, convoke.CodeRuntimeError, worker.ReasonProtocol, "protocol"},
 	} {

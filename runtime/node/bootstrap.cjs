@@ -265,6 +265,15 @@ process.exit = (code) => {
   exit(code);
 };
 
+// In its own pid namespace the worker is process 1, which the kernel protects
+// from its own signals: a function that ends itself this way means it.
+const { kill } = process;
+const fatal = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGABRT', 9, 15, 2, 1, 3, 6]);
+process.kill = (pid, signal = 'SIGTERM') => {
+  if (pid === process.pid && fatal.has(signal) && process.listenerCount(signal) === 0) process.exit(1);
+  return apply(kill, process, [pid, signal]);
+};
+
 // ---- life
 
 // Set by the server for Node itself: without TZ it would take the host's zone.

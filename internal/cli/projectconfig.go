@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"convoke/api"
+	"convoke/internal/config"
+)
+
+// projectConfig is config.json: the layout of the reference's command line,
+// whose other members (input, version) are of no use here, and settings, which
+// only Convoke has.
+type projectConfig struct {
+	Name        string
+	Event       *string
+	Description *string
+	Environment variables        // nil is absent
+	Settings    *projectSettings // nil is absent
+}
+
+// projectSettings are the settings of config.json.
+type projectSettings struct {
+	api.Settings
+	Runtime  string
+	Contract string
+}
+
+// parseConfig reads config.json. The error begins where it is, "3:7: …", if
+// that is known, else with a space.
+func parseConfig(text string) (projectConfig, error) {
+	var c projectConfig
+	err := json.Unmarshal([]byte(text), &c)
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		before := text[:max(syntax.Offset-1, 0)]
+		line := 1 + strings.Count(before, "\n")
+		return c, fmt.Errorf("%d:%d: %w", line, len(before)-strings.LastIndexByte(before, '\n'), err)
+	}
+	if err != nil {
+		return c, fmt.Errorf(" %w", err)
+	}
+	return c, nil
+}
+
+// UnmarshalJSON refuses members it does not know: a typing error would
+// silently leave the default.
+func (c *projectConfig) UnmarshalJSON(b []byte) error {
+	var unused any
+	return fill(b, "", map[string]any{
+		"name": &c.Name, "event": &c.Event, "description": &c.Description,
+		"environmentVariables": &c.Environment, "settings": &c.Settings,
+		"input": &unused, "version": &unused,
+	})
+}
+
+// UnmarshalJSON refuses members it does not know, as that of projectConfig.
+func (s *projectSettings) UnmarshalJSON(b []byte) error {
+	return fill(b, "settings.", map[string]any{
+		"timeoutMs": &s.TimeoutMs, "memoryMiB": &s.MemoryMiB, "concurrency": &s.Concurrency,
+		"minInstances": &s.MinInstances, "maxInstances": &s.MaxInstances, "idleTimeoutSeconds": &s.IdleTimeoutSeconds,
+		"runtime": &s.Runtime, "contract": &s.Contract,
+	})
+}
+
+// fill decodes an object member by member, so that an error speaks of the
+// user's file and not of Go types.
+func fill(object []byte, group string, members map[string]any) error {
+	var texts map[string]json.RawMessage
+	if err := json.Unmarshal(object, &texts); err != nil {
+		return fmt.Errorf("%s must be an object, not %.40s", cmp.Or(strings.TrimSuffix(group, "."), "it"), object)
+	}
+	names := slices.Sorted(maps.Keys(members))
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		into, known := members[name]
+		if near := config.Nearest(name, names); !known && near != "" {
+			return fmt.Errorf("there is no %s; did you mean %s?", group+name, group+near)
+		}
+		if !known {
+			return fmt.Errorf("there is no %s; there are %s", group+name, strings.Join(names, ", "))
+		}
+		err := json.Unmarshal(texts[name], into)
+		if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			err = fmt.Errorf("%s must be %s, not %.40s", group+name, kindOf(into), texts[name])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func kindOf(into any) string {
+	switch into.(type) {
+	case *int, *int64:
+		return "a whole number"
+	}
+	return "text"
+}
+
+// variables are environment variables, written as an object or as a list of
+// key and value. The placeholders of the reference's skeleton mean none.
+type variables map[string]string
+
+// UnmarshalJSON reads both forms.
+func (v *variables) UnmarshalJSON(b []byte) error {
+	if bytes.Equal(b, []byte("null")) {
+		return nil
+	}
+	*v = variables{}
+	var object map[string]string
+	if err := json.Unmarshal(b, &object); err == nil {
+		if len(object) != 1 || object["key"] != "value" {
+			maps.Copy(*v, object)
+		}
+		return nil
+	}
+	var list []api.Header // the same members: key and value
+	if err := json.Unmarshal(b, &list); err != nil {
+		return errors.New(`environmentVariables is {"NAME": "text"} or [{"key": "NAME", "value": "text"}]`)
+	}
+	for _, e := range list {
+		if e.Key != "" {
+			(*v)[e.Key] = e.Value
+		}
+	}
+	return nil
+}

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"convoke"
+	"convoke/api"
+)
+
+func (a *app) tokenCommand() *cobra.Command {
+	token := &cobra.Command{
+		Use:   "token",
+		Short: "Issue, list and revoke tokens",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return unknownCommand(cmd, args[0])
+		},
+	}
+	token.SuggestionsMinimumDistance = 2
+	token.AddCommand(a.tokenCreate(), a.tokenList(), a.tokenRevoke())
+	return token
+}
+
+func (a *app) tokenCreate() *cobra.Command {
+	var role, name string
+	var ttl time.Duration
+	cmd := &cobra.Command{
+		Use:   "create",
+		Short: "Issue a bearer token and print it",
+		Long: `Issues a bearer token in the server's data folder and prints it, once. The
+server may be running or not. Roles: admin, developer, invoker.
+
+An account that does not exist is created.`,
+		Example: `  export CONVOKE_TOKEN=$(convoke token create --role admin)
+  convoke token create --role invoker --name shop --ttl 720h --data /var/lib/convoke`,
+		Args: args(),
+	}
+	load := a.configFlags(cmd, "data")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if _, err := convoke.ParseRole(role); err != nil {
+			return err
+		}
+		account := cmp.Or(a.given.Account, a.Env["CONVOKE_ACCOUNT"], convoke.DefaultAccountID)
+		if err := convoke.ValidateAccountID(account); err != nil {
+			return err
+		}
+		if ttl < 0 {
+			return usagef("--ttl must not be negative")
+		}
+		c, err := load()
+		if err != nil {
+			return err
+		}
+		text, err := a.Server.CreateToken(cmd.Context(), c.Data, account, role, name, ttl)
+		if convoke.ErrorCode(err) == convoke.CodeNotFound {
+			return &hinted{err, "name the server's data folder with --data, or start the server once"}
+		}
+		if err != nil {
+			return err
+		}
+		if a.json {
+			return a.printJSON(map[string]string{"token": text, "account": account, "role": role, "name": name})
+		}
+		_, err = fmt.Fprintln(a.Stdout, text)
+		return err
+	}
+	f := cmd.Flags()
+	f.StringVar(&role, "role", string(convoke.RoleDeveloper), "admin, developer or invoker")
+	f.StringVar(&name, "name", "cli", "what the token is for; it shows as the author of changes")
+	f.DurationVar(&ttl, "ttl", 0, "time after which it expires (default never)")
+	return cmd
+}
+
+func (a *app) tokenList() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "List the account's tokens, without their text",
+		Long:    "Lists the tokens of the account, also those that expired or were revoked. The\ntext of a token is shown when it is issued and never again. Needs the role\nadmin.",
+		Example: "  convoke token list\n  convoke token list --json",
+		Args:    args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			list, err := c.Tokens(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(list)
+			}
+			now := time.Now()
+			rows := [][]string{{"ID", "NAME", "ROLES", "STATE", "CREATED", "BY", "EXPIRES", "LAST USED"}}
+			for _, t := range list {
+				rows = append(rows, []string{
+					t.ID, t.Name, strings.Join(t.Roles, ","), tokenState(t, now),
+					formatTime(t.CreatedAt), orDash(t.CreatedBy), formatTime(t.ExpiresAt), formatTime(t.LastUsedAt),
+				})
+			}
+			return a.table(rows)
+		},
+	}
+}
+
+func tokenState(t api.Token, now time.Time) string {
+	switch {
+	case !t.RevokedAt.IsZero():
+		return "revoked"
+	case !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt.Time):
+		return "expired"
+	}
+	return "live"
+}
+
+func (a *app) tokenRevoke() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:     "revoke ID",
+		Short:   "End a token's use",
+		Long:    "Ends the use of a token, at once and for good; convoke token list shows the ids.\nNeeds the role admin. On a terminal it asks before.",
+		Example: "  convoke token revoke 0ec98cae-3f40-4a86-9b1d-7c2e90a4f611",
+		Args:    args("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			if err := a.confirm(yes, "Revoke the token %s?", args[0]); err != nil {
+				return err
+			}
+			err = c.RevokeToken(cmd.Context(), args[0])
+			if convoke.ErrorCode(err) == convoke.CodeNotFound {
+				return &hinted{err, "convoke token list shows the ids"}
+			}
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(map[string]string{"id": args[0], "state": "revoked"})
+			}
+			a.note("token %s is revoked", args[0])
+			return nil
+		},
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return cmd
+}
