@@ -57,7 +57,7 @@ func startIn(t testing.TB, dir string, change ...func(*config.Config)) *server {
 			t.Errorf("the server stopped with %v", err)
 		}
 	})
-	token, err := app.CreateToken(t.Context(), dir, convoke.DefaultAccountID, "admin", "test", 0)
+	token, _, err := app.CreateToken(t.Context(), dir, convoke.DefaultAccountID, "admin", "test", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

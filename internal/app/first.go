@@ -73,34 +73,33 @@ func ensureAccount(ctx context.Context, store *sqlstore.Store, id string) error 
 }
 
 // CreateToken issues a token in a data directory, whether a server runs on it
-// or not. It returns CodeValidation for a bad account or role, and CodeNotFound
-// for a directory that no server ever ran on: a token there would be good for
-// nothing.
-func CreateToken(ctx context.Context, dataDir, accountID, roleName, name string, ttl time.Duration) (string, error) {
+// or not. A directory that no server ever ran on is made ready for one, and
+// fresh says so: it may be a slip. It returns CodeValidation for a bad account
+// or role.
+func CreateToken(ctx context.Context, dataDir, accountID, roleName, name string, ttl time.Duration) (token string, fresh bool, err error) {
 	if err := convoke.ValidateAccountID(accountID); err != nil {
-		return "", err
+		return "", false, err
 	}
 	role, err := convoke.ParseRole(roleName)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	if _, err := os.Stat(filepath.Join(dataDir, "convoke.db")); errors.Is(err, fs.ErrNotExist) {
-		return "", convoke.Errorf(convoke.CodeNotFound, "there is no convoke.db in %s", dataDir)
-	}
+	_, err = os.Stat(filepath.Join(dataDir, "convoke.db"))
+	fresh = errors.Is(err, fs.ErrNotExist)
 	store, err := sqlstore.Open(ctx, sqlstore.Config{Dir: dataDir})
 	if err != nil {
-		return "", err
+		return "", fresh, err
 	}
 	defer store.Close()
 	if err := ensureAccount(ctx, store, accountID); err != nil {
-		return "", err
+		return "", fresh, err
 	}
 	a, err := auth.New(auth.Config{Tokens: store, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		return "", err
+		return "", fresh, err
 	}
 	text, _, err := a.Issue(ctx, accountID, cmp.Or(name, roleName), []convoke.Role{role}, ttl, "command line")
-	return text.Reveal(), err
+	return text.Reveal(), fresh, err
 }
 
 // profileToken is the name of the token that a written profile holds.

@@ -47,8 +47,9 @@ type ServerCommands struct {
 	// Serve runs the server until ctx ends.
 	Serve func(ctx context.Context, c *config.Config) error
 	// CreateToken issues a token in the data folder, for an account that is
-	// created when it does not exist, and returns its text. ttl 0 never expires.
-	CreateToken func(ctx context.Context, dataDir, account, role, name string, ttl time.Duration) (string, error)
+	// created when it does not exist, and returns its text, and whether the
+	// folder is one that no server ran on before. ttl 0 never expires.
+	CreateToken func(ctx context.Context, dataDir, account, role, name string, ttl time.Duration) (token string, fresh bool, err error)
 	// Doctor looks for what would keep the server from working.
 	Doctor func(ctx context.Context, c *config.Config) (Report, error)
 	// Runtimes lists the Node builds that this machine has.

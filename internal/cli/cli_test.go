@@ -103,9 +103,9 @@ func TestServingCommands(t *testing.T) {
 	var issued []any
 	s.serve = ServerCommands{
 		Serve: func(_ context.Context, c *config.Config) error { served = c; return nil },
-		CreateToken: func(_ context.Context, data, account, role, name string, ttl time.Duration) (string, error) {
+		CreateToken: func(_ context.Context, data, account, role, name string, ttl time.Duration) (string, bool, error) {
 			issued = []any{data, account, role, name, ttl}
-			return "tok", nil
+			return "tok", false, nil
 		},
 		Doctor: func(context.Context, *config.Config) (Report, error) {
 			return Report{[]Check{{"data", CheckOK, "fine", "unseen"}, {"node", CheckFail, "missing", "install it"}, {"disk", CheckWarn, "small", ""}}}, nil
@@ -143,10 +143,10 @@ func TestServingCommands(t *testing.T) {
 	s.want(ExitUsage, nil, []string{"--ttl must not be negative"}, "token", "create", "--ttl", "-1h")
 	s.want(ExitUsage, nil, []string{"1 to 20 digits"}, "token", "create", "--account", "x")
 	s.want(ExitUsage, nil, []string{"did you mean revoke?"}, "token", "revok", "x")
-	s.serve.CreateToken = func(_ context.Context, data, _, _, _ string, _ time.Duration) (string, error) {
-		return "", convoke.Errorf(convoke.CodeNotFound, "there is no convoke.db in %s", data)
+	s.serve.CreateToken = func(context.Context, string, string, string, string, time.Duration) (string, bool, error) {
+		return "tok", true, nil
 	}
-	s.want(ExitNotFound, nil, []string{"there is no convoke.db in /typo", "hint: name the server's data folder with --data, or start the server once"}, "token", "create", "--data", "/typo")
+	s.want(ExitOK, []string{"tok\n"}, []string{"no server has run on /new yet"}, "token", "create", "--data", "/new")
 
 	s.want(ExitFailure, []string{"ok    data: fine\n", "fail  node: missing\n      hint: install it\n", "warn  disk", "!unseen"}, []string{"1 of 3 checks failed"}, "doctor")
 	s.want(ExitOK, []string{"node26", "26.2.0", "/rt/node"}, nil, "runtimes", "--local", "--runtimes", "/rt")

@@ -87,12 +87,11 @@ func (a *app) runDeploy(ctx context.Context, path string, f deployFlags) error {
 	if err != nil {
 		return err
 	}
-	c, err := a.client()
-	if err != nil {
+	if err := f.checkEnv(); err != nil {
 		return err
 	}
-
-	if err := f.checkEnv(); err != nil {
+	c, err := a.client()
+	if err != nil {
 		return err
 	}
 
@@ -134,7 +133,7 @@ func (f *deployFlags) checkEnv() error {
 }
 
 // ensure finds the function, or creates it, and brings its description and
-// skills up to date.
+// skills up to date; created tells the two apart.
 func (a *app) ensure(ctx context.Context, c *client.Client, name string, p *project, f deployFlags) (fn *api.Function, created bool, err error) {
 	event, eventGiven := f.event, f.changed("event")
 	if !eventGiven && p.config.Event != nil {

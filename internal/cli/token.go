@@ -59,12 +59,12 @@ An account that does not exist is created.`,
 		if err != nil {
 			return err
 		}
-		text, err := a.Server.CreateToken(cmd.Context(), c.Data, account, role, name, ttl)
-		if convoke.ErrorCode(err) == convoke.CodeNotFound {
-			return &hinted{err, "name the server's data folder with --data, or start the server once"}
-		}
+		text, fresh, err := a.Server.CreateToken(cmd.Context(), c.Data, account, role, name, ttl)
 		if err != nil {
 			return err
+		}
+		if fresh {
+			fmt.Fprintf(a.Stderr, "convoke: no server has run on %s yet; it was made ready for one, and the token is good there only\n", c.Data)
 		}
 		if a.json {
 			return a.printJSON(map[string]string{"token": text, "account": account, "role": role, "name": name})
