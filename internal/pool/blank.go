@@ -138,8 +138,9 @@ func (p *Pool[W]) ageShelves(now time.Time) {
 }
 
 // coldDone ends one foreground start: the shelves may be refilled when it was
-// the last.
+// the last, a moment later.
 func (p *Pool[W]) coldDone() {
+	p.coldAt = time.Now()
 	if p.cold--; p.cold == 0 {
 		signal(p.quiet)
 	}
@@ -168,24 +169,32 @@ func (p *Pool[W]) refill(ctx context.Context) {
 	}
 }
 
-// makeWay waits for the cold starts under way, but not for ever.
+// refillPause lets an instance that has just loaded answer its first request:
+// starting a process takes a processor for longer than that.
+const refillPause = 20 * time.Millisecond
+
+// makeWay waits for the cold starts under way and the first answers after
+// them, but not for ever.
 func (p *Pool[W]) makeWay(ctx context.Context) bool {
-	timer := time.NewTimer(refillPatience)
-	defer timer.Stop()
+	patience := time.NewTimer(refillPatience)
+	defer patience.Stop()
 	for {
 		p.mu.Lock()
-		quiet := p.cold == 0
+		quiet, pause := p.cold == 0, refillPause-time.Since(p.coldAt)
 		p.mu.Unlock()
-		if quiet {
+		if quiet && pause <= 0 {
 			return true
 		}
+		calm := time.NewTimer(max(pause, refillPause))
 		select {
 		case <-p.quiet:
-		case <-timer.C:
+		case <-calm.C:
+		case <-patience.C:
 			return true
 		case <-ctx.Done():
 			return false
 		}
+		calm.Stop()
 	}
 }
 

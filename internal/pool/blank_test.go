@@ -20,7 +20,7 @@ func TestBlanksAreRefilled(t *testing.T) {
 		if s := b.Stats(); s.Blanks != 2 {
 			t.Errorf("%d blanks after one was used, want 2", s.Blanks)
 		}
-		time.Sleep(30 * time.Millisecond)
+		time.Sleep(refillPause + 30*time.Millisecond)
 		synctest.Wait()
 		if s := b.Stats(); s.Blanks != 3 {
 			t.Errorf("%d blanks after a refill, want 3", s.Blanks)
@@ -40,7 +40,11 @@ func TestRefillMakesWayForColdStarts(t *testing.T) {
 			t.Error("a refill competes with a load")
 		}
 		<-first.done
-		time.Sleep(time.Millisecond)
+		time.Sleep(refillPause - time.Millisecond)
+		if b.host.get(&b.host.most) != 0 {
+			t.Error("a refill competes with the first answer")
+		}
+		time.Sleep(2 * time.Millisecond)
 		if b.host.get(&b.host.starting) != 1 {
 			t.Errorf("%d refills after the load, want 1", b.host.get(&b.host.starting))
 		}

@@ -144,6 +144,7 @@ type Pool[W Worker] struct {
 	shelves   map[class]*shelf[W]
 	blanks    map[*blank[W]]struct{} // every one whose process may be alive
 	cold      int                    // foreground starts under way
+	coldAt    time.Time              // when the last of them ended
 	refilling int
 	spawnTime time.Duration // moving average of starting a process
 	loadTime  time.Duration // moving average of loading
