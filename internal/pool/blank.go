@@ -205,6 +205,7 @@ func (p *Pool[W]) restock() {
 	if p.closed {
 		return
 	}
+	p.makeRoom()
 	main := p.shelf(p.classOf("", 0))
 	if len(main.ready) >= main.want {
 		p.becomeReady()

@@ -161,3 +161,25 @@ func TestRuntimeOfTarget(t *testing.T) {
 		l.Release(1, 0)
 	})
 }
+
+// TestPlacesAreKeptFree: a cold start on a node full of idle instances does
+// not wait for the end of another's process.
+func TestPlacesAreKeptFree(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, Config[*fake]{Blanks: 2, MaxInstances: 16})
+		b.host.set(func() { b.host.closeTime = 200 * time.Millisecond })
+		for n := range 40 {
+			l := b.acquire(b.target("1", string(rune('A'+n))))
+			if l.ColdStart > 10*time.Millisecond {
+				t.Errorf("function %d started in %v: it waited for another to end", n, l.ColdStart)
+			}
+			l.Release(time.Millisecond, 0)
+			time.Sleep(time.Second)
+			b.check()
+		}
+		if s := b.Stats(); s.Places != 14 || s.Idle != 14 {
+			t.Errorf("%d places taken, %d idle; want 14 of 16", s.Places, s.Idle)
+		}
+	})
+}

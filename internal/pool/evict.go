@@ -40,6 +40,54 @@ func older[W Worker](a, b *instance[W]) *instance[W] {
 	return a
 }
 
+// clearance is how many places are kept free while there are idle instances
+// to end: a cold start then need not wait for the end of another's process.
+func (p *Pool[W]) clearance() int { return min(p.cfg.Blanks, p.cfg.MaxInstances/8) }
+
+// makeRoom ends idle instances until the node and each account have that many
+// places to spare.
+func (p *Pool[W]) makeRoom() {
+	if p.clearance() == 0 || p.starving > 0 {
+		return
+	}
+	p.clearUp(nil, p.places, p.cfg.MaxInstances)
+	for _, a := range p.accounts {
+		p.clearUp(a, a.places, p.cfg.MaxInstancesPerAccount)
+	}
+}
+
+// clearUp does so for one account, or for the node with nil. Those that
+// MinInstances asks for stay.
+func (p *Pool[W]) clearUp(a *account[W], taken, most int) {
+	excess := taken + p.clearance() - most
+	if excess <= 0 {
+		return
+	}
+	for _, i := range p.instances {
+		if i.state == closing && i.placed && (a == nil || i.group.account == a) {
+			excess--
+		}
+	}
+	for ; excess > 0; excess-- {
+		v := p.oldestIdle(a)
+		if v == nil {
+			return
+		}
+		p.close(v, ReasonEvicted)
+	}
+}
+
+// oldestIdle is the least recently used idle instance of account a, or of all
+// with nil, that MinInstances does not ask for; nil when there is none.
+func (p *Pool[W]) oldestIdle(a *account[W]) (oldest *instance[W]) {
+	for _, i := range p.instances {
+		if i.isIdle() && !i.isKept() && (a == nil || i.group.account == a) {
+			oldest = older(oldest, i)
+		}
+	}
+	return oldest
+}
+
 // sweep does what no event triggers: idle times, memory, back-offs that have
 // passed, shelves nobody takes from.
 func (p *Pool[W]) sweep() {
@@ -125,12 +173,7 @@ func (p *Pool[W]) relieve(pressed bool) {
 		quota = idle/4 + 1
 	}
 	for ; excess > 0 || quota > 0; quota-- {
-		var victim *instance[W]
-		for _, i := range p.instances {
-			if i.isIdle() && !i.isKept() {
-				victim = older(victim, i)
-			}
-		}
+		victim := p.oldestIdle(nil)
 		if victim == nil {
 			return
 		}
