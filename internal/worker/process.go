@@ -20,7 +20,7 @@ import (
 // start starts the process. It is called on the fleet's own thread.
 func (w *Worker) start(cmd *exec.Cmd, cage *sandbox.Cage) error {
 	defer cage.Release()
-	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	pair, err := socketPair()
 	if err != nil {
 		return err
 	}

@@ -23,3 +23,8 @@ const workerNiceness = 5
 
 // lowerPriority lowers the calling thread's priority; its children inherit it.
 func lowerPriority() { _ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, workerNiceness) }
+
+// socketPair makes two connected sockets that no other child inherits.
+func socketPair() ([2]int, error) {
+	return syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+}
