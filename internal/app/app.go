@@ -145,8 +145,8 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 		return err
 	}
 	a.invoke = invoke.New(invoke.Config{
-		Store: a.store, Pool: a.pool, Fleet: a.fleet, Recorder: recorder{a.metric, a.telemetry},
-		Limits: cfg.Limits, Domain: localAddress(a.Addr()), Logger: a.log,
+		Store: a.store, Pool: a.pool, Recorder: recorder{a.metric, a.telemetry},
+		Limits: cfg.Limits, Domain: localAddress(a.Addr()),
 	})
 	a.function = function.New(function.Config{Store: a.store, Runner: a.invoke, Limits: cfg.Limits, Logger: a.log})
 	gw := gateway.New(gateway.Config{Invoker: a.invoke, Dispatcher: event.New(a.invoke), Limits: cfg.Limits})

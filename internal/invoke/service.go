@@ -5,7 +5,6 @@ package invoke
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"convoke"
@@ -26,27 +25,23 @@ type Recorder interface {
 	Record(inv *convoke.Invocation)
 }
 
-// Config of a Service. All members but Logger are needed.
+// Config of a Service. All members are needed.
 type Config struct {
 	Store    Store
 	Pool     *pool.Pool[*worker.Worker]
-	Fleet    *worker.Fleet
 	Recorder Recorder
 	Limits   convoke.Limits
 	// Domain is where functions find the discovery service, host or host:port.
 	Domain string
-	Logger *slog.Logger
 }
 
 // Service runs invocations. It is safe for concurrent use.
 type Service struct {
 	store    Store
 	pool     *pool.Pool[*worker.Worker]
-	fleet    *worker.Fleet
 	recorder Recorder
 	limits   convoke.Limits
 	domain   string
-	log      *slog.Logger
 	live     liveCache
 	tests    chan struct{} // a slot per test run at a time
 }
@@ -57,14 +52,11 @@ const maxTests = 8
 
 // New returns a Service; it panics when a needed member is missing.
 func New(c Config) *Service {
-	if c.Store == nil || c.Pool == nil || c.Fleet == nil || c.Recorder == nil {
-		panic("invoke: Store, Pool, Fleet and Recorder are needed")
+	if c.Store == nil || c.Pool == nil || c.Recorder == nil {
+		panic("invoke: Store, Pool and Recorder are needed")
 	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	s := &Service{store: c.Store, pool: c.Pool, fleet: c.Fleet, recorder: c.Recorder, limits: c.Limits,
-		domain: c.Domain, log: c.Logger, tests: make(chan struct{}, maxTests)}
+	s := &Service{store: c.Store, pool: c.Pool, recorder: c.Recorder, limits: c.Limits,
+		domain: c.Domain, tests: make(chan struct{}, maxTests)}
 	s.live.init()
 	return s
 }

@@ -1,6 +1,7 @@
 package invoke
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -52,18 +53,9 @@ func (t *Tester) Test(ctx context.Context, _ *convoke.Principal, accountID, func
 	res, runErr := t.Service.Test(ctx, v, bundle, Request{AccountID: accountID, FunctionID: functionID, RequestID: requestID, Input: input})
 	logs, err := t.logs(ctx, accountID, functionID, requestID, start)
 	if runErr != nil || err != nil {
-		return nil, logs, firstError(runErr, err)
+		return nil, logs, cmp.Or(runErr, err)
 	}
 	return res.JSON, logs, nil
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (t *Tester) logs(ctx context.Context, accountID, functionID, requestID string, from time.Time) ([]convoke.LogEntry, error) {

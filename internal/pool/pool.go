@@ -239,43 +239,30 @@ func (p *Pool[W]) Acquire(ctx context.Context, t *Target[W]) (*Lease[W], error) 
 // Release gives the slot back after an invocation that took run, of which it
 // waited for something else than a processor.
 func (l *Lease[W]) Release(run, waited time.Duration) {
-	p, i := l.pool, l.instance
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if l.returned {
-		return
-	}
-	l.returned = true
-	i.group.ran(i, run, waited)
-	p.giveBack(i)
+	l.end(func(i *instance[W]) { i.group.ran(i, run, waited) })
 }
 
 // Recall gives the slot back of a lease ahead that its worker has handed back:
 // the target is not as quick as it was, and nothing is leased ahead for a while.
 func (l *Lease[W]) Recall() {
-	p, i := l.pool, l.instance
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if l.returned {
-		return
-	}
-	l.returned = true
-	i.group.aheadFrom = time.Now().Add(aheadPause)
-	p.giveBack(i)
+	l.end(func(i *instance[W]) { i.group.aheadFrom = time.Now().Add(aheadPause) })
 }
 
 // Discard gives the slot back and says that the instance must not be used
 // again. Its worker is killed when its other leases have ended.
-func (l *Lease[W]) Discard() {
-	p, i := l.pool, l.instance
+func (l *Lease[W]) Discard() { l.end(l.pool.discard) }
+
+// end gives the slot back once, after note has recorded how the lease went.
+func (l *Lease[W]) end(note func(*instance[W])) {
+	p := l.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if l.returned {
 		return
 	}
 	l.returned = true
-	p.discard(i)
-	p.giveBack(i)
+	note(l.instance)
+	p.giveBack(l.instance)
 }
 
 // Adopt makes w, which was loaded with t elsewhere, an idle instance. It is

@@ -24,7 +24,6 @@ const (
 	Load   Type = 1 // a Program: what the worker is to run
 	Invoke Type = 2 // request id and input of one invocation
 	Ping   Type = 3 // answered by Pong when the event loop turns
-	Stop   Type = 4 // exit
 	Recall Type = 5 // give an invocation back that has not begun: Recalled, or nothing
 )
 

@@ -132,9 +132,6 @@ func (w *Worker) Exit() Exit {
 	return w.exit
 }
 
-// PID is the process id.
-func (w *Worker) PID() int { return w.cmd.Process.Pid }
-
 // Runtime is the name of the Node build it runs.
 func (w *Worker) Runtime() string { return w.runtime }
 

@@ -1,7 +1,7 @@
 'use strict';
 // The worker: one Node process that is handed one function and runs its
 // invocations. It starts blank, says `ready`, waits for `load`, and then
-// answers `invoke` frames until it is told to stop or its socket closes.
+// answers `invoke` frames until it is killed or its socket closes.
 
 const frames = require('./frames.cjs');
 const { AsyncLocalStorage } = require('node:async_hooks');
@@ -316,7 +316,6 @@ frames.receive((kind, id, buf, start, end) => {
     case type.recall: recall(id); break;
     case type.ping: send(type.pong, id, 0, null, ''); break;
     case type.load: load(buf, start, end); break;
-    case type.stop: exit(0); break;
     default: exit(71);
   }
 });
