@@ -27,6 +27,7 @@ const (
 	CodeValidationSyntax  Code = "com.liveperson.faas.fm.validation.invalid-syntax"
 	CodeValidationLambda  Code = "com.liveperson.faas.fm.validation.contract-error"
 	CodeValidationTooLong Code = "com.liveperson.faas.fm.validation.to-long" // sic
+	CodeInvalidDomain     Code = "com.liveperson.faas.fm.validation.invalid-domain"
 	CodeActionNotAllowed  Code = "com.liveperson.faas.dm.action.not-allowed" // the state of the function forbids it
 	CodeBuildFailed       Code = "com.liveperson.faas.dm.build.general"
 	CodeDeployFailed      Code = "com.liveperson.faas.dm.deploy.general"

@@ -2,53 +2,8 @@ package convoke
 
 import (
 	"context"
-	"slices"
 	"time"
 )
-
-// Role is what a user or a token may do, after spec/platform.md 13.
-type Role string
-
-const (
-	RoleAdmin     Role = "admin"     // everything a developer may, and people, secrets, domains, settings
-	RoleDeveloper Role = "developer" // write, deploy, invoke functions; read logs
-	RoleInvoker   Role = "invoker"   // invoke functions and read their description
-)
-
-// Permission is one thing a route can ask for.
-type Permission string
-
-const (
-	PermFunctionRead   Permission = "function:read"
-	PermFunctionWrite  Permission = "function:write"
-	PermFunctionDeploy Permission = "function:deploy"
-	PermFunctionInvoke Permission = "function:invoke"
-	PermLogRead        Permission = "log:read"
-	PermReportRead     Permission = "report:read"
-	PermTokenWrite     Permission = "token:write"
-)
-
-var rolePermissions = map[Role][]Permission{
-	RoleAdmin: {PermFunctionRead, PermFunctionWrite, PermFunctionDeploy, PermFunctionInvoke,
-		PermLogRead, PermReportRead, PermTokenWrite},
-	RoleDeveloper: {PermFunctionRead, PermFunctionWrite, PermFunctionDeploy, PermFunctionInvoke,
-		PermLogRead, PermReportRead},
-	RoleInvoker: {PermFunctionRead, PermFunctionInvoke, PermLogRead, PermReportRead},
-}
-
-// May reports whether any of the roles grants p.
-func May(roles []Role, p Permission) bool {
-	return slices.ContainsFunc(roles, func(r Role) bool { return slices.Contains(rolePermissions[r], p) })
-}
-
-// ParseRole returns CodeValidation for a role that does not exist.
-func ParseRole(s string) (Role, error) {
-	r := Role(s)
-	if _, ok := rolePermissions[r]; !ok {
-		return "", Errorf(CodeValidation, "role %q does not exist; use admin, developer or invoker", s)
-	}
-	return r, nil
-}
 
 // Token is a bearer token. Only the SHA-256 of its text is kept.
 type Token struct {

@@ -67,6 +67,7 @@ var Codes = []CodeInfo{
 	{convoke.CodeValidation, 400, "com.liveperson.faas.fm.validation.general", nil, "A value breaks a rule."},
 	{convoke.CodeValidationSyntax, 400, "com.liveperson.faas.fm.validation.invalid-syntax", nil, "The code is no valid JavaScript or TypeScript."},
 	{convoke.CodeValidationLambda, 400, "com.liveperson.faas.fm.validation.contract-error", nil, "The code has no function lambda of the expected form."},
+	{convoke.CodeInvalidDomain, 400, "com.liveperson.faas.fm.validation.invalid-domain", nil, "The domain is not valid."},
 	{convoke.CodeValidationTooLong, 400, "com.liveperson.faas.fm.validation.to-long", nil, "The source is too long."},
 	{convoke.CodeUnauthorized, 401, "convoke.auth.unauthorized", nil, "There is no token, or it is wrong, expired or revoked."},
 	{convoke.CodeForbidden, 403, "convoke.auth.forbidden", nil, "The token may not do this."},
