@@ -157,7 +157,7 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	a.handler, err = httpapi.New(httpapi.Config{
 		Functions: a.function,
 		Tester:    &invoke.Tester{Service: a.invoke, Store: a.store, Flush: a.runlog.Flush},
-		Log:       a.runlog, Logs: a.store, Metrics: a.metric, Invocations: a.store, Auth: a.auth,
+		Log:       a.runlog, Logs: a.store, Metrics: a.metric, Invocations: a.store, Activities: a.store, Auth: a.auth,
 		Gateway: httpapi.Gateway{Invoke: gw.Invoke, Event: gw.Event, Implemented: gw.Implemented},
 		Probes: httpapi.Probes{
 			Live: http.HandlerFunc(a.livez), Ready: http.HandlerFunc(a.readyz),

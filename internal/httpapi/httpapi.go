@@ -54,6 +54,7 @@ type Config struct {
 	Logs        convoke.LogStore
 	Metrics     *metric.Recorder
 	Invocations convoke.InvocationStore
+	Activities  convoke.ActivityStore
 	Auth        *auth.Auth
 	Gateway     Gateway
 	Probes      Probes
@@ -104,7 +105,7 @@ func New(c Config) (http.Handler, error) {
 func (c *Config) check() error {
 	for name, missing := range map[string]bool{
 		"Functions": c.Functions == nil, "Tester": c.Tester == nil, "Log": c.Log == nil, "Logs": c.Logs == nil,
-		"Metrics": c.Metrics == nil, "Invocations": c.Invocations == nil, "Auth": c.Auth == nil, "Logger": c.Logger == nil,
+		"Metrics": c.Metrics == nil, "Invocations": c.Invocations == nil, "Activities": c.Activities == nil, "Auth": c.Auth == nil, "Logger": c.Logger == nil,
 		"Gateway": c.Gateway.Invoke == nil || c.Gateway.Event == nil || c.Gateway.Implemented == nil,
 		"Probes":  c.Probes.Live == nil || c.Probes.Ready == nil || c.Probes.Metrics == nil,
 	} {

@@ -60,7 +60,7 @@ func setup(t *testing.T) *world {
 	})
 	drain := make(chan struct{})
 	w.config = Config{
-		Functions: functions, Tester: tester{functions}, Log: w.log, Logs: store, Metrics: w.meter, Invocations: store, Auth: people,
+		Functions: functions, Tester: tester{functions}, Log: w.log, Logs: store, Metrics: w.meter, Invocations: store, Activities: store, Auth: people,
 		Gateway:       Gateway{Invoke: answer(`"invoked"`), Event: answer(`[]`), Implemented: answer(`{"implemented":false}`)},
 		Probes:        Probes{Live: http.HandlerFunc(alive), Ready: http.HandlerFunc(alive), Metrics: http.HandlerFunc(alive)},
 		RuntimeBuilds: map[string]string{"node26": "26.2.0"},

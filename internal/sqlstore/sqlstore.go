@@ -49,6 +49,7 @@ var (
 	_ convoke.DeploymentStore = (*Store)(nil)
 	_ convoke.LogStore        = (*Store)(nil)
 	_ convoke.InvocationStore = (*Store)(nil)
+	_ convoke.ActivityStore   = (*Store)(nil)
 )
 
 //go:embed migrations

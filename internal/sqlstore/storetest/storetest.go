@@ -24,6 +24,7 @@ type Store interface {
 	convoke.DeploymentStore
 	convoke.LogStore
 	convoke.InvocationStore
+	convoke.ActivityStore
 }
 
 // Run runs the suite. Each test opens a store of its own, which open closes
@@ -59,6 +60,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"Invocations", testInvocations},
 		{"Counters", testCounters},
 		{"DeleteLogsBefore", testDeleteLogsBefore},
+		{"Activities", testActivities},
 		{"AccountsAreApart", testIsolation},
 		{"ConcurrentSaves", testConcurrentSaves},
 		{"ConcurrentUpdates", testConcurrentUpdates},
