@@ -33,10 +33,12 @@ func (l *lookahead) need(n int) ([]byte, error) {
 
 // line returns where the line that begins at from ends, past its line feed.
 func (l *lookahead) line(from int) (end int, err error) {
-	for searched := from; ; searched = len(l.buf) {
-		if i := bytes.IndexByte(l.buf[min(searched, len(l.buf)):], '\n'); i >= 0 {
-			return min(searched, len(l.buf)) + i + 1, nil
+	searched := min(from, len(l.buf))
+	for {
+		if i := bytes.IndexByte(l.buf[searched:], '\n'); i >= 0 {
+			return searched + i + 1, nil
 		}
+		searched = len(l.buf)
 		if err := l.fill(); err != nil {
 			return 0, err
 		}
