@@ -67,7 +67,7 @@ function watch(find, owner) {
   on('http.client.request.error', ({ request, error }) => end(sent(request, request.socket), nameOf(error)));
 }
 
-const nameOf = (error) => String(error?.code ?? error?.name ?? 'error');
+const nameOf = (error) => (typeof error?.code === 'string' ? error.code : String(error?.name ?? 'error'));
 
 // report sends what the connection carried since the last report of it.
 function report({ invocation, began, over: { socket, connection }, method, status }, detail) {

@@ -196,6 +196,7 @@ Object.defineProperty(EgressError.prototype, 'name', { value: 'EgressError', con
 function fail(socket, connection, { code, message, status }) {
   if (over(socket, connection)) return;
   const { host, port } = connection;
+  socket._handle ??= new Pipe(constants.SOCKET); // closing one is how Node comes to say in 'close' that there was an error
   if (code.startsWith('ERR_EGRESS_')) {
     socket.destroy(Object.assign(new EgressError(message), { code, host, port, statusCode: status }));
   } else if (code === 'ENOTFOUND') {
