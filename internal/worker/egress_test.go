@@ -218,6 +218,7 @@ func newWorld(t *testing.T) *world {
 	mux.HandleFunc("/", answer)
 	mux.Handle("/ws", websocket.Server{Handler: func(c *websocket.Conn) { _, _ = io.Copy(c, c) }})
 	mux.HandleFunc("/drip", drip)
+	mux.HandleFunc("/services/", salesforce)
 	plain := httptest.NewServer(mux)
 	t.Cleanup(plain.Close)
 	secure := quiet(mux)

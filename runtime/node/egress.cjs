@@ -21,6 +21,7 @@ const MAX_WAITING = 256;
 
 const { type, send, put32 } = frames;
 const { exit, nextTick } = process;
+const { setImmediate } = globalThis;
 const { apply } = Reflect;
 const { isArray } = Array;
 const { isIP, _normalizeArgs: normalize, Socket } = net;
@@ -102,6 +103,14 @@ function dial(socket, asked, port) {
     buf[o + 5] = port >>> 8;
     buf[o + 6] = socket.encrypted === true ? 1 : 0;
   }, ascii);
+  if (!isIP(host)) setImmediate(lookedUp, socket, connection);
+}
+
+// lookedUp says that the name was resolved, for clients whose time-outs begin
+// there. It really is by the server, meanwhile.
+function lookedUp(socket, connection) {
+  if (connection.open || over(socket, connection)) return;
+  socket.emit('lookup', null, names.addressOf(connection.host), 4, connection.host);
 }
 
 const plain = (host) => (/^[\x21-\x7e]*$/.test(host) ? host : domainToASCII(host));
