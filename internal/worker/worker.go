@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"convoke"
+	"convoke/internal/egress"
 	"convoke/internal/wire"
 )
 
@@ -65,6 +66,7 @@ type Worker struct {
 
 	mu      sync.Mutex
 	program *Program // nil while blank
+	source  *egress.Source
 	ending  bool     // takes nothing new
 	asked   *verdict // the server's own reason to end it
 	retire  string   // what the worker itself said of its end
@@ -78,6 +80,8 @@ type Worker struct {
 	ended   int       // how many calls have ended, for recent
 	endedAt time.Time // the last of them
 	output  capture
+
+	dials dials
 }
 
 type verdict struct {
@@ -154,6 +158,7 @@ func (w *Worker) Load(ctx context.Context, p *Program) (Loaded, error) {
 		return Loaded{}, ErrNotStarted
 	}
 	w.program = p
+	w.source = &egress.Source{AccountID: p.AccountID, FunctionID: p.FunctionID, Version: p.Version, Only: p.Domains}
 	w.mu.Unlock()
 	w.memoryLimit.Store(int64(p.MemoryMiB) << 20)
 
