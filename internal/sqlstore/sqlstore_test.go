@@ -344,7 +344,8 @@ func TestPlans(t *testing.T) {
 		{s.runlog, `SELECT id FROM calls WHERE at < ? ORDER BY at LIMIT 5`, "calls_by_time", "B-TREE"},
 		{s.runlog, `SELECT * FROM invocations WHERE account_id = ? AND function_id = ? AND started_at > ? ORDER BY started_at DESC, seq DESC`, "invocations_by_function (function_id=? AND started_at>?)", "B-TREE"},
 		{s.runlog, `SELECT * FROM invocations WHERE account_id = ? AND request_id = ? AND function_id || '' = ? ORDER BY started_at DESC, seq DESC`, "invocations_by_request", ""},
-		{s.runlog, `SELECT * FROM counters WHERE minute >= ? AND minute < ? AND account_id || '' = ? ORDER BY minute, function_id`, "counters_by_time", ""},
+		{s.runlog, `SELECT function_id, ` + sums + ` FROM counters WHERE minute >= ? AND minute < ? AND account_id || '' = ? GROUP BY function_id`, "counters_by_time", ""},
+		{s.runlog, `SELECT function_id, ` + sums + ` FROM counters WHERE minute + 0 >= ? AND minute + 0 < ? AND account_id || '' = ? GROUP BY function_id`, "SCAN counters", "INDEX"},
 		{s.runlog, `SELECT * FROM counters WHERE account_id = ? AND function_id = ? AND minute >= ? AND minute < ?`, "sqlite_autoindex_counters_1 (account_id=? AND function_id=? AND minute>? AND minute<?)", ""},
 	} {
 		scan := func(r row) (string, error) {

@@ -59,8 +59,9 @@ func testIsolation(t *testing.T, s Store) {
 	same(t, "QueryLogs of a request", get(s.QueryLogs(ctx, other, convoke.LogFilter{RequestID: id("req", 1)}))(t), []convoke.LogEntry{})
 	same(t, "QueryInvocations", get(s.QueryInvocations(ctx, other, convoke.InvocationFilter{FunctionID: "fn"}))(t), []convoke.Invocation{})
 	same(t, "QueryInvocations of a request", get(s.QueryInvocations(ctx, other, convoke.InvocationFilter{FunctionID: "fn", RequestID: record.RequestID}))(t), []convoke.Invocation{})
-	same(t, "QueryCounters", get(s.QueryCounters(ctx, other, "fn", minute, at(100)))(t), []convoke.Counter{})
-	same(t, "QueryCounters of all", get(s.QueryCounters(ctx, other, "", minute, at(100)))(t), []convoke.Counter{})
+	same(t, "SumCountersByTime", get(s.SumCountersByTime(ctx, other, "fn", minute, at(100), time.Minute))(t), []convoke.Counter{})
+	same(t, "SumCountersByTime of all", get(s.SumCountersByTime(ctx, other, "", minute, at(100), time.Minute))(t), []convoke.Counter{})
+	same(t, "SumCountersByFunction", get(s.SumCountersByFunction(ctx, other, minute, at(100)))(t), []convoke.Counter{})
 	same(t, "ListDomains", get(s.ListDomains(ctx, other))(t), []*convoke.Domain{})
 	for name, f := range map[string]convoke.CallFilter{"all": {}, "a function": {FunctionID: "fn"}, "a request": {RequestID: id("req", 0)}} {
 		same(t, "ListCalls of "+name, get(s.ListCalls(ctx, other, f))(t), []convoke.Call{})
