@@ -18,6 +18,7 @@ import (
 	"convoke"
 	"convoke/internal/auth"
 	"convoke/internal/config"
+	"convoke/internal/domain"
 	"convoke/internal/event"
 	"convoke/internal/function"
 	"convoke/internal/gateway"
@@ -158,6 +159,7 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 		Functions: a.function,
 		Tester:    &invoke.Tester{Service: a.invoke, Store: a.store, Flush: a.runlog.Flush},
 		Log:       a.runlog, Logs: a.store, Metrics: a.metric, Invocations: a.store, Activities: a.store, Auth: a.auth,
+		Domains: domain.New(domain.Config{Store: a.store, Limits: cfg.Limits}), Calls: a.store,
 		Gateway: httpapi.Gateway{Invoke: gw.Invoke, Event: gw.Event, Implemented: gw.Implemented},
 		Probes: httpapi.Probes{
 			Live: http.HandlerFunc(a.livez), Ready: http.HandlerFunc(a.readyz),

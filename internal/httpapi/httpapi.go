@@ -12,6 +12,7 @@ import (
 
 	"convoke"
 	"convoke/internal/auth"
+	"convoke/internal/domain"
 	"convoke/internal/function"
 	"convoke/internal/httpx"
 	"convoke/internal/metric"
@@ -55,6 +56,8 @@ type Config struct {
 	Metrics     *metric.Recorder
 	Invocations convoke.InvocationStore
 	Activities  convoke.ActivityStore
+	Domains     *domain.Service
+	Calls       convoke.CallStore
 	Auth        *auth.Auth
 	Gateway     Gateway
 	Probes      Probes
@@ -106,6 +109,7 @@ func (c *Config) check() error {
 	for name, missing := range map[string]bool{
 		"Functions": c.Functions == nil, "Tester": c.Tester == nil, "Log": c.Log == nil, "Logs": c.Logs == nil,
 		"Metrics": c.Metrics == nil, "Invocations": c.Invocations == nil, "Activities": c.Activities == nil, "Auth": c.Auth == nil, "Logger": c.Logger == nil,
+		"Domains": c.Domains == nil, "Calls": c.Calls == nil,
 		"Gateway": c.Gateway.Invoke == nil || c.Gateway.Event == nil || c.Gateway.Implemented == nil,
 		"Probes":  c.Probes.Live == nil || c.Probes.Ready == nil || c.Probes.Metrics == nil,
 	} {

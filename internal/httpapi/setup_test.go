@@ -15,6 +15,7 @@ import (
 	"convoke"
 	"convoke/internal/auth"
 	"convoke/internal/build"
+	"convoke/internal/domain"
 	"convoke/internal/function"
 	"convoke/internal/httpx"
 	"convoke/internal/metric"
@@ -61,6 +62,7 @@ func setup(t *testing.T) *world {
 	drain := make(chan struct{})
 	w.config = Config{
 		Functions: functions, Tester: tester{functions}, Log: w.log, Logs: store, Metrics: w.meter, Invocations: store, Activities: store, Auth: people,
+		Domains: domain.New(domain.Config{Store: store, Limits: convoke.DefaultLimits()}), Calls: store,
 		Gateway:       Gateway{Invoke: answer(`"invoked"`), Event: answer(`[]`), Implemented: answer(`{"implemented":false}`)},
 		Probes:        Probes{Live: http.HandlerFunc(alive), Ready: http.HandlerFunc(alive), Metrics: http.HandlerFunc(alive)},
 		RuntimeBuilds: map[string]string{"node26": "26.2.0"},

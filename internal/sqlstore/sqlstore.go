@@ -38,6 +38,7 @@ type Store struct {
 	insertLogs   batchInsert
 	insertRuns   batchInsert
 	addCounters  batchInsert
+	insertCalls  batchInsert
 }
 
 var (
@@ -50,6 +51,8 @@ var (
 	_ convoke.LogStore        = (*Store)(nil)
 	_ convoke.InvocationStore = (*Store)(nil)
 	_ convoke.ActivityStore   = (*Store)(nil)
+	_ convoke.DomainStore     = (*Store)(nil)
+	_ convoke.CallStore       = (*Store)(nil)
 )
 
 //go:embed migrations
@@ -107,6 +110,7 @@ func (s *Store) open(ctx context.Context, dir string, log *slog.Logger) (err err
 		{&s.insertRuns, insertInvocations, "", invocationColumnCount, 25},
 		// One by one: a statement may not add to the same counter twice in every engine.
 		{&s.addCounters, insertCounters, addToCounters, counterColumnCount, 1},
+		{&s.insertCalls, insertCalls, "", callColumnCount, 25},
 	} {
 		if *b.into, err = s.runlog.prepareBatch(ctx, b.head, b.tail, b.columns, b.rowsPerBatch); err != nil {
 			return err

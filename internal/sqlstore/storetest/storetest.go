@@ -25,6 +25,8 @@ type Store interface {
 	convoke.LogStore
 	convoke.InvocationStore
 	convoke.ActivityStore
+	convoke.DomainStore
+	convoke.CallStore
 }
 
 // Run runs the suite. Each test opens a store of its own, which open closes
@@ -61,6 +63,12 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"Counters", testCounters},
 		{"DeleteLogsBefore", testDeleteLogsBefore},
 		{"Activities", testActivities},
+		{"Domains", testDomains},
+		{"DomainLimit", testDomainLimit},
+		{"VersionDomains", testVersionDomains},
+		{"Calls", testCalls},
+		{"CallFilters", testCallFilters},
+		{"DeleteCallsBefore", testDeleteCallsBefore},
 		{"AccountsAreApart", testIsolation},
 		{"ConcurrentSaves", testConcurrentSaves},
 		{"ConcurrentUpdates", testConcurrentUpdates},
