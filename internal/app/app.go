@@ -19,6 +19,7 @@ import (
 	"convoke/internal/auth"
 	"convoke/internal/config"
 	"convoke/internal/domain"
+	"convoke/internal/egress"
 	"convoke/internal/event"
 	"convoke/internal/function"
 	"convoke/internal/gateway"
@@ -45,6 +46,8 @@ type App struct {
 	metric    *metric.Recorder
 	auth      *auth.Auth
 	fleet     *worker.Fleet
+	egress    *egress.Proxy
+	domain    *domain.Service
 	pool      *pool.Pool[*worker.Worker]
 	invoke    *invoke.Service
 	function  *function.Service
@@ -128,8 +131,12 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	if box.Level() == sandbox.None {
 		a.log.Warn("functions run WITHOUT a sandbox: deploy only code that you would run yourself", "sandbox", box.Level())
 	}
+	if a.egress, err = a.newEgress(); err != nil {
+		return err
+	}
+	a.domain = domain.New(domain.Config{Store: a.store, Limits: cfg.Limits, Changed: a.egress.Changed})
 	a.fleet, err = worker.NewFleet(worker.Config{
-		Runtimes: runtimes, Dir: filepath.Join(cfg.Data, "runtime"), Sandbox: box, Sink: a.runlog, Logger: a.log,
+		Runtimes: runtimes, Dir: filepath.Join(cfg.Data, "runtime"), Sandbox: box, Egress: a.egress, Sink: a.runlog, Logger: a.log,
 		OnExit: func(e worker.Exit) { a.telemetry.WorkerDied(string(e.Reason)) },
 	})
 	if err != nil {
@@ -159,7 +166,7 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 		Functions: a.function,
 		Tester:    &invoke.Tester{Service: a.invoke, Store: a.store, Flush: a.runlog.Flush},
 		Log:       a.runlog, Logs: a.store, Metrics: a.metric, Invocations: a.store, Activities: a.store, Auth: a.auth,
-		Domains: domain.New(domain.Config{Store: a.store, Limits: cfg.Limits}), Calls: a.store,
+		Domains: a.domain, Calls: a.store,
 		Gateway: httpapi.Gateway{Invoke: gw.Invoke, Event: gw.Event, Implemented: gw.Implemented},
 		Probes: httpapi.Probes{
 			Live: http.HandlerFunc(a.livez), Ready: http.HandlerFunc(a.readyz),
@@ -207,6 +214,7 @@ func (a *App) Run(ctx context.Context) error {
 	stages := []stage{
 		{"log entries", a.runlog.Run, 12 * time.Second},
 		{"records", a.metric.Run, 7 * time.Second},
+		{"egress", a.egress.Run, 5 * time.Second},
 		{"workers", a.fleet.Run, 5 * time.Second},
 		{"pool", a.pool.Run, grace + 5*time.Second},
 		{"tokens", a.auth.Run, 5 * time.Second},

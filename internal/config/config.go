@@ -48,6 +48,7 @@ type Config struct {
 	LogRetention  time.Duration `yaml:"logRetention" env:"LOG_RETENTION" help:"how long log entries and invocation records are kept"`
 
 	Limits convoke.Limits `yaml:"limits" envPrefix:"LIMIT_"`
+	Egress Egress         `yaml:"egress" envPrefix:"EGRESS_"`
 
 	sources map[string]string // setting -> where its value came from; absent is the default
 }
@@ -73,6 +74,7 @@ func Default() *Config {
 		ShutdownGrace: 30 * time.Second,
 		LogRetention:  30 * 24 * time.Hour,
 		Limits:        convoke.DefaultLimits(),
+		Egress:        defaultEgress(),
 	}
 }
 

@@ -57,6 +57,8 @@ func (c *Config) problems(unreadable []string) (problems []string) {
 	within("shutdownGrace", c.ShutdownGrace, time.Millisecond, time.Hour)
 	within("logRetention", c.LogRetention, time.Minute, 10*365*24*time.Hour)
 
+	c.Egress.problems(say)
+
 	for _, s := range Settings() {
 		v := reflect.ValueOf(c).Elem().FieldByIndex(s.index)
 		if len(s.index) == 2 && s.Help == "" && v.CanInt() && v.Int() < 1 {
