@@ -2,8 +2,6 @@ package egress
 
 import (
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"runtime"
 	"strings"
@@ -133,77 +131,4 @@ func TestUnsettledIsBounded(t *testing.T) {
 	if len(b.ledger.ended) != maxUnsettled || len(b.ledger.spots) != maxUnsettled || len(b.recorded) != 5 {
 		t.Errorf("%d wait at %d spots, %d are recorded", len(b.ledger.ended), len(b.ledger.spots), len(b.recorded))
 	}
-}
-
-// BenchmarkRoundTrip compares one byte there and back through the proxy with
-// a connection of one's own.
-func BenchmarkRoundTrip(b *testing.B) {
-	s := setup(b, nil)
-	port := s.listen(echo)
-	run := func(b *testing.B, c net.Conn) {
-		buf := []byte{0xff}
-		for b.Loop() {
-			if _, err := c.Write(buf); err != nil {
-				b.Fatal(err)
-			}
-			if _, err := io.ReadFull(c, buf); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-	b.Run("direct", func(b *testing.B) {
-		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer c.Close()
-		run(b, c)
-	})
-	b.Run("proxy", func(b *testing.B) {
-		c := s.mustDial("a.in.test", port)
-		defer c.Close()
-		run(b, c)
-	})
-}
-
-// BenchmarkConnect compares making a connection and one byte there and back.
-func BenchmarkConnect(b *testing.B) {
-	s := setup(b, func(c *Config) { c.Limits = Limits{} })
-	port := s.listen(echo)
-	run := func(b *testing.B, connect func() net.Conn) {
-		buf := []byte{0xff}
-		for b.Loop() {
-			c := connect()
-			if _, err := c.Write(buf); err != nil {
-				b.Fatal(err)
-			}
-			if _, err := io.ReadFull(c, buf); err != nil {
-				b.Fatal(err)
-			}
-			c.Close()
-		}
-	}
-	b.Run("direct", func(b *testing.B) {
-		run(b, func() net.Conn {
-			c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-			if err != nil {
-				b.Fatal(err)
-			}
-			return c
-		})
-	})
-	b.Run("proxy", func(b *testing.B) {
-		run(b, func() net.Conn {
-			file, refusal := s.Open(b.Context(), Request{Source: s.src, Host: "a.in.test", Port: port})
-			if refusal != nil {
-				b.Fatal(refusal)
-			}
-			defer file.Close()
-			c, err := net.FileConn(file)
-			if err != nil {
-				b.Fatal(err)
-			}
-			return c
-		})
-	})
 }
