@@ -1,14 +1,16 @@
 package app
 
-import (
-	"convoke/internal/egress"
-	"convoke/internal/telemetry"
-)
+import "convoke/internal/egress"
 
 // newEgress makes the functions' way out of what the operator set.
 func (a *App) newEgress() (*egress.Proxy, error) {
 	c := &a.cfg.Egress
-	proxy, err := egress.New(egress.Config{
+	var proxy *egress.Proxy
+	figures, err := a.telemetry.Egress(func() int { return proxy.Stats().Connections })
+	if err != nil {
+		return nil, err
+	}
+	proxy, err = egress.New(egress.Config{
 		Domains: a.store, Record: a.runlog.RecordCall, Internal: c.InternalHosts(), Logger: a.log,
 		Limits: egress.Limits{
 			Rate: c.CallsPerSecond, ConnectionsPerFunction: c.ConnectionsPerFunction, ConnectionsPerAccount: c.ConnectionsPerAccount,
@@ -16,17 +18,14 @@ func (a *App) newEgress() (*egress.Proxy, error) {
 			ConnectTimeout: c.ConnectTimeout, IdleTimeout: c.IdleTimeout, Life: c.Life,
 		},
 		Observer: egress.Observer{
-			Connected: a.telemetry.Connected,
+			Connected: figures.Connected,
 			Ended: func(e egress.End) {
 				if a.cfg.MetricsPublic {
 					e.Entry = "" // whom an account calls is not for everybody
 				}
-				a.telemetry.CallEnded(telemetry.Call{Outcome: e.Outcome, Destination: e.Entry, Sent: e.Sent, Received: e.Received})
+				figures.Ended(string(e.Outcome), e.Entry, e.Sent, e.Received)
 			},
 		},
 	})
-	if err != nil {
-		return nil, err
-	}
-	return proxy, a.telemetry.ObserveEgress(func() int { return proxy.Stats().Connections })
+	return proxy, err
 }

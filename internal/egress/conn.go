@@ -223,7 +223,7 @@ func (c *conn) greeting(to meter, l *lookahead) error {
 		c.serverName = name // before it is judged: a change meanwhile must find it
 		c.mu.Unlock()
 		if refusal := c.p.judge(c.p.ctx, c.src, name, c.port, nil); refusal != nil {
-			c.reply(refusal, []byte(alertUnrecognized))
+			c.reply(refusal, 0, []byte(alertUnrecognized))
 			return errEnded
 		}
 	}
@@ -275,10 +275,11 @@ func (c *conn) receive() error {
 	return err
 }
 
-// reply ends the connection with words of the proxy's own.
-func (c *conn) reply(refusal *Refusal, words []byte) {
+// reply ends the connection with words of the proxy's own. status is that of
+// an HTTP answer, 0 for other words.
+func (c *conn) reply(refusal *Refusal, status int, words []byte) {
 	c.mu.Lock()
-	c.decide(refusal.Outcome, refusal.Message, refusal.Status)
+	c.decide(refusal.Outcome, refusal.Message, status)
 	c.mu.Unlock()
 	if c.remote != nil {
 		c.silent.Store(true)
@@ -302,7 +303,7 @@ func (c *conn) decline(refusal *Refusal) {
 	if http, err := looksLikeHTTP(l); err == nil && http {
 		if head, err := readHead(l); err == nil {
 			if r, err := parseRequest(head); err == nil {
-				c.reply(refusal, httpReply(refusal, r.method))
+				c.reply(refusal, refusal.Status, httpReply(refusal, r.method))
 				return
 			}
 		}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"convoke"
 )
 
 // maxPipelined bounds the requests that wait for their answer on one
@@ -115,14 +117,14 @@ func (c *conn) requests(to meter, l *lookahead) error {
 		}
 		if refusal := c.judge(r, first); refusal != nil {
 			if quiet, _ := c.exchange.settle(); quiet {
-				c.reply(refusal, httpReply(refusal, r.method))
+				c.reply(refusal, refusal.Status, httpReply(refusal, r.method))
 			} else {
 				c.end(refusal.Outcome, refusal.Message)
 			}
 			return errEnded
 		}
 		if !c.exchange.ask(r.method) {
-			c.end(limited("").Outcome, fmt.Sprintf("more than %d requests at a time on one connection", maxPipelined))
+			c.end(convoke.CallLimited, fmt.Sprintf("more than %d requests at a time on one connection", maxPipelined))
 			return errEnded
 		}
 		if err := l.pass(to, len(head)); err != nil {
@@ -144,7 +146,7 @@ func (c *conn) requests(to meter, l *lookahead) error {
 // malformed ends the connection if err is about HTTP and not about the socket.
 func (c *conn) malformed(err error) error {
 	if m, ok := errors.AsType[malformed](err); ok {
-		c.end(refused("").Outcome, "closed, because it is not plain HTTP/1.1: "+string(m))
+		c.end(convoke.CallRefused, "closed, because it is not plain HTTP/1.1: "+string(m))
 	}
 	return err
 }

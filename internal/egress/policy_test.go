@@ -41,19 +41,13 @@ func (d *domains) ListDomains(_ context.Context, accountID string) ([]*convoke.D
 	if reading != nil {
 		reading()
 	}
-	return parse(entries), err
-}
-
-func parse(entries []string) []*convoke.Domain {
 	var out []*convoke.Domain
 	for _, text := range entries {
-		name, port, err := convoke.ParseDomain(text)
-		if err != nil {
-			panic(err)
-		}
+		name, port, bad := convoke.ParseDomain(text)
+		err = errors.Join(err, bad)
 		out = append(out, &convoke.Domain{Name: name, Port: port})
 	}
-	return out
+	return out, err
 }
 
 // TestAllowListIsAllowedBy compares the compiled list with the rule of the

@@ -106,7 +106,7 @@ func (p *Proxy) Open(ctx context.Context, r Request) (*os.File, *Refusal) {
 	file, refusal := p.open(ctx, c, r)
 	if refusal != nil {
 		c.mu.Lock()
-		c.outcome, c.detail, c.status = refusal.Outcome, refusal.Message, refusal.Status
+		c.outcome, c.detail = refusal.Outcome, refusal.Message
 		c.mu.Unlock()
 		c.endedAt = time.Now()
 		p.cfg.Record(c.record())

@@ -62,7 +62,6 @@ type Telemetry struct {
 	logs     *counter[string]
 	records  *counter[string]
 	calls    *counter[string]
-	egress   egress
 }
 
 // New returns instruments on a registry of their own, with those of the Go
@@ -118,7 +117,6 @@ func (t *Telemetry) build() error {
 	t.logs = newCounter(b.counter("log.entries", "Log entries of functions, by what became of them."), one("result"))
 	t.records = newCounter(b.counter("invocation.records", "Records of single invocations, by what became of them; the counters beside them are complete."), one("result"))
 	t.calls = newCounter(b.counter("call.records", "Records of outbound calls, by what became of them."), one("result"))
-	t.egress.build(&b)
 	return b.err
 }
 
