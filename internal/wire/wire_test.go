@@ -112,7 +112,7 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte{21, 0, 0, 0, 19, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, '"', 'o', 'k', '"'}, 100)
 	f.Add(append([]byte{18, 0, 0, 0, 21, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0}, "[]hi"...), 1)
 	f.Add(append([]byte{16, 0, 0, 0, 26, 1, 0, 0, 0, 1, 0, 0, 0, 0xbb, 1, 1}, "a.example"...), 100)
-	f.Add(append(append([]byte{30, 0, 0, 0, 27, 1, 0, 0, 0}, exchange(1, 5, 200, 10, 20, "GET", "")...)), 100)
+	f.Add(append([]byte{30, 0, 0, 0, 27, 1, 0, 0, 0}, exchange(1, 5, 200, 10, 20, "GET", "")...), 100)
 	f.Fuzz(func(t *testing.T, in []byte, step int) {
 		const bound = 1 << 16
 		r := NewReader(bound)

@@ -64,6 +64,7 @@ func TestClients(t *testing.T) {
 			return [user.organizationId, r.totalSize, r.records[0].Id]`, `["org-1",1,"account-1"]`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			source := c.imports + "; let ca, cert, key; export const lambda = async (input) => { ({ ca, cert, key } = input.payload); " + c.body + " }"
 			cjs, esm := bundle(t, "cjs", source), bundle(t, "esm", source)
 			for _, variant := range []struct {

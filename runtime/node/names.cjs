@@ -9,6 +9,13 @@ const KEPT = 4096; // names
 const ADDRESSES = 0x1fffe; // 198.18.0.0/15, kept free for tests by RFC 2544
 const NO_NAME = -3008; // libuv's UV_EAI_NONAME
 
+// Module dns takes this function from the binding when it is loaded, which it
+// is not yet, and checks itself what it is given.
+const cares = process.binding('cares_wrap');
+if (typeof cares.getaddrinfo !== 'function' || process.moduleLoadList.includes('NativeModule dns')) {
+  throw new Error(`Node ${process.version} resolves names in another way than functions need to make calls; use a build that runtime/node/package.json pins`);
+}
+
 const own = '198.18.0.1'; // the worker's own end
 
 const addresses = new Map(); // by name, the longest unused first
@@ -37,13 +44,8 @@ function forget(name) {
 
 const nameOf = (address) => hosts.get(address);
 
-// install answers the lookups of module dns. That takes the binding's function
-// when it is loaded, which it is not yet, and checks what it is given.
+// install answers the lookups of module dns.
 function install() {
-  const cares = process.binding('cares_wrap');
-  if (typeof cares.getaddrinfo !== 'function' || process.moduleLoadList.includes('NativeModule dns')) {
-    throw new Error(`Node ${process.version} resolves names in another way than this program knows; use a build that runtime/node/package.json pins`);
-  }
   cares.getaddrinfo = (request, name, family) => {
     if (family === 6) nextTick(() => request.oncomplete(NO_NAME));
     else nextTick(() => request.oncomplete(null, [name === 'localhost' ? '127.0.0.1' : addressOf(name)]));
