@@ -1,0 +1,50 @@
+package httpx
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"convoke"
+)
+
+// timedBody is a request's body that must arrive in time. The deadline is the
+// connection's: it also ends what net/http reads of a body that the handler
+// left, before it answers.
+type timedBody struct {
+	io.ReadCloser
+	w http.ResponseWriter
+}
+
+// limitBody gives the body of r until the deadline, if it has one. Once the
+// body is read the deadline is gone: an invocation or a stream may take long,
+// and net/http watches the connection for a client that leaves.
+func (e *Edge) limitBody(x *exchange, r *http.Request) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	x.body = timedBody{r.Body, x.ResponseWriter}
+	// Without a connection, as in some tests, there is no deadline to set.
+	if x.body.deadline(x.start.Add(e.bodyTimeout)) == nil {
+		r.Body = &x.body
+	}
+}
+
+func (b *timedBody) deadline(t time.Time) error {
+	return http.NewResponseController(b.w).SetReadDeadline(t)
+}
+
+// Read returns CodeRequestTimeout when the client is too slow.
+func (b *timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	switch {
+	case err == io.EOF:
+		_ = b.deadline(time.Time{}) // it could be set, so it can be taken back
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = &convoke.Error{Code: convoke.CodeRequestTimeout, Cause: err,
+			Message: "the body of the request did not arrive in time; send it again, faster"}
+	}
+	return n, err
+}
