@@ -45,8 +45,8 @@ type Probes struct {
 	MetricsPublic bool
 }
 
-// Config wires the API. Every member but RuntimeBuilds, Extra, V1, Drain and
-// Observe is required.
+// Config wires the API. Every member but RuntimeBuilds, BodyTimeout, Extra, V1,
+// Drain and Observe is required.
 type Config struct {
 	Functions   *function.Service
 	Tester      Tester
@@ -61,6 +61,9 @@ type Config struct {
 	RuntimeBuilds map[string]string
 	Limits        convoke.Limits
 	Logger        *slog.Logger
+	Discovery     Discovery
+	// BodyTimeout is how long the body of a request may take; 0 is httpx's default.
+	BodyTimeout time.Duration
 	// Extra are further routes: other dialects, the console.
 	Extra []Route
 	// V1 reports whether a caller wants errors in the V1 dialect; nil: never.
@@ -84,7 +87,7 @@ func New(c Config) (http.Handler, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	s := &server{Config: c, edge: httpx.New(httpx.Config{Logger: c.Logger, V1: c.V1, Drain: c.Drain, Observe: c.Observe})}
+	s := &server{Config: c, edge: httpx.New(httpx.Config{Logger: c.Logger, V1: c.V1, Drain: c.Drain, Observe: c.Observe, BodyTimeout: c.BodyTimeout})}
 	routes := s.routes()
 	document, err := json.MarshalIndent(openAPI(routes), "", "  ")
 	if err != nil {
@@ -105,8 +108,9 @@ func (c *Config) check() error {
 	for name, missing := range map[string]bool{
 		"Functions": c.Functions == nil, "Tester": c.Tester == nil, "Log": c.Log == nil, "Logs": c.Logs == nil,
 		"Metrics": c.Metrics == nil, "Invocations": c.Invocations == nil, "Auth": c.Auth == nil, "Logger": c.Logger == nil,
-		"Gateway": c.Gateway.Invoke == nil || c.Gateway.Event == nil || c.Gateway.Implemented == nil,
-		"Probes":  c.Probes.Live == nil || c.Probes.Ready == nil || c.Probes.Metrics == nil,
+		"Discovery": c.Discovery.Generations == nil,
+		"Gateway":   c.Gateway.Invoke == nil || c.Gateway.Event == nil || c.Gateway.Implemented == nil,
+		"Probes":    c.Probes.Live == nil || c.Probes.Ready == nil || c.Probes.Metrics == nil,
 	} {
 		if missing {
 			return convoke.Errorf(convoke.CodeInternal, "httpapi.New: %s is not wired", name)

@@ -69,7 +69,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 
 // example fills the wildcards of a path.
 func example(path string) string {
-	return strings.NewReplacer("{account}", home, "{uuid}", "f1", "{version}", "1", "{event}", "conversational_command", "{token}", "t1").Replace(path)
+	return strings.NewReplacer("{account}", home, "{uuid}", "f1", "{version}", "1", "{event}", "conversational_command", "{token}", "t1", "{service}", "faasGW").Replace(path)
 }
 
 // TestOtherAccountsDoNotShow compares the refusals for an account that exists

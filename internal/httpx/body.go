@@ -21,15 +21,21 @@ type timedBody struct {
 // limitBody gives the body of r until the deadline, if it has one. Once the
 // body is read the deadline is gone: an invocation or a stream may take long,
 // and net/http watches the connection for a client that leaves.
-func (e *Edge) limitBody(x *exchange, r *http.Request) {
+//
+// It returns a copy of r: by the type of its own request's body net/http
+// decides how to end a connection whose body was not read.
+func (e *Edge) limitBody(x *exchange, r *http.Request) *http.Request {
 	if r.Body == nil || r.Body == http.NoBody {
-		return
+		return r
 	}
 	x.body = timedBody{r.Body, x.ResponseWriter}
 	// Without a connection, as in some tests, there is no deadline to set.
-	if x.body.deadline(x.start.Add(e.bodyTimeout)) == nil {
-		r.Body = &x.body
+	if x.body.deadline(x.start.Add(e.bodyTimeout)) != nil {
+		return r
 	}
+	r = r.WithContext(r.Context())
+	r.Body = &x.body
+	return r
 }
 
 func (b *timedBody) deadline(t time.Time) error {

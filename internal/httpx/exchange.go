@@ -30,8 +30,9 @@ var (
 // override the headers.
 func (e *Edge) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := &exchange{ResponseWriter: w, edge: e, request: r, start: time.Now()}
-		e.limitBody(x, r)
+		x := &exchange{ResponseWriter: w, edge: e, start: time.Now()}
+		r = e.limitBody(x, r)
+		x.request = r
 		h := w.Header()
 		h[requestIDHeader] = identify(r)
 		h["X-Content-Type-Options"] = noSniff
