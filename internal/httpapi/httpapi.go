@@ -45,8 +45,8 @@ type Probes struct {
 	MetricsPublic bool
 }
 
-// Config wires the API. Every member but RuntimeBuilds, BodyTimeout, Extra, V1,
-// Drain and Observe is required.
+// Config wires the API. Every member but RuntimeBuilds, BodyTimeout, AllowList, Extra,
+// V1, Drain and Observe is required.
 type Config struct {
 	Functions   *function.Service
 	Tester      Tester
@@ -64,9 +64,11 @@ type Config struct {
 	Discovery     Discovery
 	// BodyTimeout is how long the body of a request may take; 0 is httpx's default.
 	BodyTimeout time.Duration
-	// Extra are further routes: other dialects, the console.
+	// AllowList adds allowed domains in the V1 dialect; nil: not served.
+	AllowList AllowList
+	// Extra are further routes: the console.
 	Extra []Route
-	// V1 reports whether a caller wants errors in the V1 dialect; nil: never.
+	// V1 reports whether a caller speaks the V1 dialect; nil: never.
 	V1 func(*http.Request) bool
 	// Drain is closed when the server begins to stop, to end streams.
 	Drain <-chan struct{}
@@ -93,7 +95,7 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	routes = append(routes, documentRoute(document))
+	routes = append(append(routes, documentRoute(document)), s.v1Routes()...)
 	mux := http.NewServeMux()
 	for _, rt := range routes {
 		if !rt.Rule.valid() || rt.Handle == nil {

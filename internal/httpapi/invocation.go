@@ -83,6 +83,9 @@ func (s *server) reportInvocations(w http.ResponseWriter, r *http.Request, by *c
 	for i, b := range buckets {
 		out.InvocationStatistics[i] = statistics(b, states)
 	}
+	if s.v1(r) {
+		return httpx.WriteJSON(w, http.StatusOK, reportV1(out))
+	}
 	return httpx.WriteJSON(w, http.StatusOK, out)
 }
 
@@ -177,5 +180,8 @@ func (s *server) countInvocations(w http.ResponseWriter, r *http.Request, by *co
 		out = append(out, *sum)
 	}
 	slices.SortFunc(out, func(a, b api.InvocationCount) int { return strings.Compare(a.FunctionUUID, b.FunctionUUID) })
+	if s.v1(r) {
+		return httpx.WriteJSON(w, http.StatusOK, countsV1(out))
+	}
 	return httpx.WriteJSON(w, http.StatusOK, out)
 }

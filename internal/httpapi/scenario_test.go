@@ -148,7 +148,10 @@ var scenarios = map[string][]step{
 		{as: "admin", do: "GET /tokens", status: 200, has: []string{`"id":"{id}"`, `"name":"ci"`}, lacks: []string{"cvk_", "{text}", "hash", "revokedAt"}},
 		{as: "other", do: "DELETE /api/account/" + other + "/tokens/{id}", status: 404, has: []string{"db.not-found"}},
 		{as: "admin", do: "DELETE /tokens/{id}", status: 204},
-		{as: "{text}", do: "GET /functions", status: 401, has: []string{`"code":"convoke.auth.unauthorized"`, "Www-Authenticate: Bearer"}},
+		{as: "{text}", do: "GET /events", status: 401, has: []string{`"code":"convoke.auth.unauthorized"`, "Www-Authenticate: Bearer"}},
+		// A client of the reference tests for this one.
+		{as: "{text}", do: "GET /functions", status: 403, has: []string{`"code":"convoke.auth.forbidden"`}, lacks: []string{"Www-Authenticate"}},
+		{as: "", do: "GET /functions", status: 401, has: []string{`"code":"convoke.auth.unauthorized"`, "Www-Authenticate: Bearer"}},
 		{as: "admin", do: "GET /tokens", status: 200, has: []string{`"revokedAt":"2`}},
 		{as: "admin", do: "POST /tokens", body: `{"name":"ci","roles":["king"]}`, status: 400, has: []string{"validation", "king"}},
 		{as: "admin", do: "POST /tokens", body: `{"name":"ci","roles":["admin"],"ttlSeconds":-9223372036854775808}`, status: 400, has: []string{"validation"}},

@@ -16,6 +16,7 @@ import (
 	"convoke/internal/auth"
 	"convoke/internal/build"
 	"convoke/internal/function"
+	"convoke/internal/gateway"
 	"convoke/internal/httpx"
 	"convoke/internal/metric"
 	"convoke/internal/runlog"
@@ -66,6 +67,7 @@ func setup(t *testing.T) *world {
 		RuntimeBuilds: map[string]string{"node26": "26.2.0"},
 		Limits:        convoke.DefaultLimits(), Logger: silent, Drain: drain,
 		Discovery: Discovery{V1: map[string]string{"faasGW": "gw.example.com"}, V2: map[string]string{"faasUI": "functions.example.com", "faasGW": "fninvocations.example.com"}, Generations: generations{}},
+		V1:        gateway.V1, AllowList: allowList{},
 	}
 	h, err := New(w.config)
 	if err != nil {
@@ -130,6 +132,17 @@ func (generations) Generation(_ context.Context, accountID string) (bool, error)
 		return false, convoke.Errorf(convoke.CodeNotFound, "there is no account %s", accountID)
 	}
 	return accountID == other, nil
+}
+
+// allowList is as much of the use case as the V1 route needs.
+type allowList struct{}
+
+func (allowList) Add(_ context.Context, by *convoke.Principal, accountID, text string) (*convoke.Domain, error) {
+	name, port, err := convoke.ParseDomain(text)
+	if err != nil {
+		return nil, err
+	}
+	return &convoke.Domain{ID: "d1", AccountID: accountID, Name: name, Port: port, CreatedBy: by.String()}, nil
 }
 
 type runner struct{}

@@ -15,7 +15,7 @@ import (
 )
 
 // Handler is an HTTP handler that returns its failure instead of writing it.
-// Once it has begun to write a body it must return nil.
+// What it returns after it has begun to write a body stands in the log only.
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
 // Config wires an Edge.
