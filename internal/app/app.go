@@ -52,7 +52,7 @@ type App struct {
 	invoke    *invoke.Service
 	function  *function.Service
 	handler   http.Handler
-	listener  net.Listener
+	doors     []*door // the first is cfg.Listen
 
 	ready atomic.Bool
 	drain chan struct{} // closed when the server begins to stop
@@ -79,8 +79,8 @@ func New(ctx context.Context, cfg *config.Config, out io.Writer) (_ *App, err er
 		return nil, err
 	}
 	// Before anything is printed or created that only a first start shows.
-	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen); err != nil {
-		return nil, fmt.Errorf("%w; choose another address with --listen", err)
+	if err = a.listen(ctx); err != nil {
+		return nil, err
 	}
 	if err = firstStart(ctx, a.store, cfg.AdminPassword, out); err != nil {
 		return nil, err
@@ -89,6 +89,9 @@ func New(ctx context.Context, cfg *config.Config, out io.Writer) (_ *App, err er
 		return nil, err
 	}
 	if err = a.wire(ctx, runtimes); err != nil {
+		return nil, err
+	}
+	if err = a.openDoors(a.handler, out); err != nil {
 		return nil, err
 	}
 	if err = a.tryWorker(ctx); err != nil {
@@ -162,6 +165,7 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	for name, rt := range runtimes {
 		builds[name] = rt.Version
 	}
+	v1, v2 := cfg.Hosts()
 	a.handler, err = httpapi.New(httpapi.Config{
 		Functions: a.function,
 		Tester:    &invoke.Tester{Service: a.invoke, Store: a.store, Flush: a.runlog.Flush},
@@ -173,6 +177,8 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 			Metrics: a.telemetry.Handler(), MetricsPublic: cfg.MetricsPublic,
 		},
 		RuntimeBuilds: builds, Limits: cfg.Limits, Logger: a.log, V1: gateway.V1, Drain: a.drain, Observe: a.telemetry.Request,
+		Discovery:   httpapi.Discovery{V1: v1, V2: v2, Generations: generations{a.store, cfg.Generation == config.GenerationV1}},
+		BodyTimeout: cfg.BodyTimeout,
 	})
 	return err
 }
@@ -199,8 +205,8 @@ func (a *App) poolStats() telemetry.PoolStats {
 	}
 }
 
-// Addr is where the server listens.
-func (a *App) Addr() net.Addr { return a.listener.Addr() }
+// Addr is where the server listens for plain HTTP.
+func (a *App) Addr() net.Addr { return a.doors[0].listener.Addr() }
 
 // Run serves until ctx ends and then stops in order: not ready, no new
 // requests, streams end, invocations finish, instances drain, records and log
@@ -232,36 +238,9 @@ func (a *App) Run(ctx context.Context) error {
 	return err
 }
 
-// serve is the HTTP stage.
-func (a *App) serve(ctx context.Context) error {
-	srv := &http.Server{
-		Handler:           a.handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(a.listener) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	a.ready.Store(false)
-	close(a.drain)
-	stop, cancel := context.WithTimeout(context.Background(), a.cfg.ShutdownGrace)
-	defer cancel()
-	if err := srv.Shutdown(stop); err != nil {
-		a.log.Warn("requests were cut off at shutdown", "err", err)
-		return srv.Close()
-	}
-	return nil
-}
-
 func (a *App) close() {
-	if a.listener != nil {
-		a.listener.Close()
+	for _, d := range a.doors {
+		d.listener.Close()
 	}
 	if a.store != nil {
 		if err := a.store.Close(); err != nil {

@@ -2,11 +2,11 @@ package httpapi
 
 import (
 	"encoding/json"
-	"net"
 	"net/http"
 	"time"
 
 	"convoke"
+	"convoke/internal/httpx"
 )
 
 // record keeps in the audit trail what a request changed. before and after
@@ -14,7 +14,7 @@ import (
 // hold the value of a secret.
 func (s *server) record(r *http.Request, by *convoke.Principal, action, subject, name string, before, after any) error {
 	a := &convoke.Activity{
-		AccountID: by.AccountID, At: time.Now(), ActorID: by.ID, Actor: by.String(), From: remoteHost(r), RequestID: r.Header.Get("X-Request-Id"),
+		AccountID: by.AccountID, At: time.Now(), ActorID: by.ID, Actor: by.String(), From: httpx.ClientIP(r).String(), RequestID: r.Header.Get("X-Request-Id"),
 		Action: action, Subject: subject, Name: name,
 	}
 	for _, side := range []struct {
@@ -31,12 +31,4 @@ func (s *server) record(r *http.Request, by *convoke.Principal, action, subject,
 		*side.to = b
 	}
 	return s.Activities.AppendActivity(r.Context(), a)
-}
-
-func remoteHost(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }

@@ -80,6 +80,9 @@ func (s *server) reportInvocations(w http.ResponseWriter, r *http.Request, by *c
 	for i, b := range buckets {
 		out.InvocationStatistics[i] = statistics(b, states)
 	}
+	if s.v1(r) {
+		return httpx.WriteJSON(w, http.StatusOK, reportV1(out))
+	}
 	return httpx.WriteJSON(w, http.StatusOK, out)
 }
 
@@ -156,6 +159,9 @@ func (s *server) countInvocations(w http.ResponseWriter, r *http.Request, by *co
 	out := make([]api.InvocationCount, len(totals))
 	for i, c := range totals {
 		out[i] = api.InvocationCount{FunctionUUID: c.FunctionID, SuccessfulInvocations: c.Succeeded, FailedInvocations: c.Total() - c.Succeeded}
+	}
+	if s.v1(r) {
+		return httpx.WriteJSON(w, http.StatusOK, countsV1(out))
 	}
 	return httpx.WriteJSON(w, http.StatusOK, out)
 }

@@ -67,7 +67,7 @@ func (s *server) routes() []Route {
 		metrics = Public
 	}
 	table := []Route{
-		{Method: "GET", Path: account + "/functions", Rule: read, Handle: s.listFunctions, Doc: Doc{ID: "listFunctions", Tag: "functions",
+		{Method: "GET", Path: account + "/functions", Rule: read.WrongIsForbidden(), Handle: s.listFunctions, Doc: Doc{ID: "listFunctions", Tag: "functions",
 			Summary: "List functions in order of name", Query: functionQuery, Response: []api.Function{}, Codes: codes(convoke.CodeInvalid)}},
 		{Method: "POST", Path: account + "/functions", Rule: write, Handle: s.createFunction, Doc: Doc{ID: "createFunction", Tag: "functions",
 			Summary: "Create a function; its code follows with saveManifest", Request: api.CreateFunctionRequest{}, Response: api.Function{}, Status: http.StatusCreated,
@@ -160,6 +160,7 @@ func (s *server) routes() []Route {
 		{Method: "GET", Path: "/metrics", Rule: metrics, Handle: plain(s.Probes.Metrics), Quiet: true, Doc: Doc{ID: "metrics", Tag: "server",
 			Summary: "Metrics in the Prometheus text format", Response: "", Media: "text/plain"}},
 	}
+	table = append(table, s.discoveryRoutes()...)
 	return append(table, s.Extra...)
 }
 
