@@ -58,8 +58,8 @@ func (s *server) routes() []Route {
 		logs   = Permission(convoke.PermLogRead)
 		report = Permission(convoke.PermReportRead)
 		tokens = Permission(convoke.PermTokenWrite)
-		look   = Permission(convoke.PermDomainRead)
-		allow  = Permission(convoke.PermDomainWrite)
+		domain = Permission(convoke.PermDomainRead)
+		permit = Permission(convoke.PermDomainWrite)
 		gw     = s.Gateway
 	)
 	metrics := tokens
@@ -132,12 +132,12 @@ func (s *server) routes() []Route {
 		{Method: "GET", Path: account + "/calls", Rule: logs, Handle: s.listCalls, Doc: Doc{ID: "listAccountCalls", Tag: "calls",
 			Summary: "List the outbound calls of all functions, newest first", Query: callQuery, Response: []api.Call{}, Codes: codes(convoke.CodeInvalid)}},
 
-		{Method: "GET", Path: account + "/domains", Rule: look, Handle: s.listDomains, Doc: Doc{ID: "listDomains", Tag: "domains",
+		{Method: "GET", Path: account + "/domains", Rule: domain, Handle: s.listDomains, Doc: Doc{ID: "listDomains", Tag: "domains",
 			Summary: "List the domains that functions may call, in order of name and port", Response: []api.Domain{}}},
-		{Method: "POST", Path: account + "/domains", Rule: allow, Handle: s.addDomain, Doc: Doc{ID: "addDomain", Tag: "domains",
+		{Method: "POST", Path: account + "/domains", Rule: permit, Handle: s.addDomain, Doc: Doc{ID: "addDomain", Tag: "domains",
 			Summary: "Allow a domain; it holds for the next call", Request: api.AddDomainRequest{}, Response: api.Domain{}, Status: http.StatusCreated,
 			Codes: codes(convoke.CodeInvalid, convoke.CodeInvalidDomain, convoke.CodeConflict, convoke.CodeLimitExceeded, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
-		{Method: "DELETE", Path: account + "/domains/{domain}", Rule: allow, Handle: s.removeDomain, Doc: Doc{ID: "removeDomain", Tag: "domains",
+		{Method: "DELETE", Path: account + "/domains/{domain}", Rule: permit, Handle: s.removeDomain, Doc: Doc{ID: "removeDomain", Tag: "domains",
 			Summary: "Remove an allowed domain by its id; it holds for the next call", Status: http.StatusNoContent, Codes: codes(convoke.CodeNotFound)}},
 
 		{Method: "GET", Path: account + "/events", Rule: read, Handle: s.listEvents, Doc: Doc{ID: "listEvents", Tag: "catalogue",
