@@ -180,7 +180,7 @@ func TestExitCodesCoverAllCodes(t *testing.T) {
 		convoke.CodeTimeout, convoke.CodeLimitReached, convoke.CodeValidation, convoke.CodeValidationSyntax, convoke.CodeValidationLambda,
 		convoke.CodeValidationTooLong, convoke.CodeActionNotAllowed, convoke.CodeBuildFailed, convoke.CodeDeployFailed, convoke.CodeRevision,
 		convoke.CodeConflict, convoke.CodeNotFound, convoke.CodePayloadTooLarge, convoke.CodeUnauthorized, convoke.CodeForbidden,
-		convoke.CodeThrottled, convoke.CodeLimitExceeded, convoke.CodeStorageFull, convoke.CodeRouteNotFound,
+		convoke.CodeThrottled, convoke.CodeLocked, convoke.CodeLimitExceeded, convoke.CodeStorageFull, convoke.CodeRouteNotFound,
 	} {
 		if got := exitOf(&convoke.Error{Code: code}); got == ExitFailure {
 			t.Errorf("%s has no exit code", code)

@@ -75,7 +75,7 @@ func exitOf(err error) int {
 		return ExitBuild
 	case convoke.CodeThrew, convoke.CodeRuntimeError, convoke.CodeTimeout, convoke.CodeLimitReached:
 		return ExitFunction
-	case convoke.CodeThrottled, convoke.CodeLimitExceeded, convoke.CodeStorageFull:
+	case convoke.CodeThrottled, convoke.CodeLocked, convoke.CodeLimitExceeded, convoke.CodeStorageFull:
 		return ExitLimit
 	}
 	return ExitFailure
@@ -106,7 +106,7 @@ func hint(err error) string {
 		return again(e)
 	case convoke.CodeRevision:
 		return "run the command again: it starts from the newest version"
-	case convoke.CodeThrottled:
+	case convoke.CodeThrottled, convoke.CodeLocked:
 		return again(e)
 	case convoke.CodeTimeout:
 		return "the function's own time-out can be raised: convoke deploy --timeout"

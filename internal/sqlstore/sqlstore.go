@@ -50,6 +50,7 @@ var (
 	_ convoke.LogStore        = (*Store)(nil)
 	_ convoke.InvocationStore = (*Store)(nil)
 	_ convoke.ActivityStore   = (*Store)(nil)
+	_ convoke.SessionStore    = (*Store)(nil)
 )
 
 //go:embed migrations

@@ -25,6 +25,7 @@ type Store interface {
 	convoke.LogStore
 	convoke.InvocationStore
 	convoke.ActivityStore
+	convoke.SessionStore
 }
 
 // Run runs the suite. Each test opens a store of its own, which open closes
@@ -61,6 +62,10 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"Counters", testCounters},
 		{"DeleteLogsBefore", testDeleteLogsBefore},
 		{"Activities", testActivities},
+		{"UpdateAccount", testUpdateAccount},
+		{"UpdateUser", testUpdateUser},
+		{"DeleteUser", testDeleteUser},
+		{"Sessions", testSessions},
 		{"AccountsAreApart", testIsolation},
 		{"ConcurrentSaves", testConcurrentSaves},
 		{"ConcurrentUpdates", testConcurrentUpdates},
