@@ -47,6 +47,10 @@ type Config struct {
 	ShutdownGrace time.Duration `yaml:"shutdownGrace" env:"SHUTDOWN_GRACE" help:"how long a stop lets running invocations finish"`
 	LogRetention  time.Duration `yaml:"logRetention" env:"LOG_RETENTION" help:"how long log entries and invocation records are kept"`
 
+	ActivityRetention time.Duration `yaml:"activityRetention" env:"ACTIVITY_RETENTION" help:"how long it is kept who changed what"`
+	SessionIdle       time.Duration `yaml:"sessionIdle" env:"SESSION_IDLE" help:"a sign-in ends when it is not used for so long"`
+	SessionLifetime   time.Duration `yaml:"sessionLifetime" env:"SESSION_LIFETIME" help:"a sign-in ends after so long"`
+
 	Limits convoke.Limits `yaml:"limits" envPrefix:"LIMIT_"`
 
 	sources map[string]string // setting -> where its value came from; absent is the default
@@ -72,7 +76,12 @@ func Default() *Config {
 		MaxWait:       10 * time.Second,
 		ShutdownGrace: 30 * time.Second,
 		LogRetention:  30 * 24 * time.Hour,
-		Limits:        convoke.DefaultLimits(),
+
+		ActivityRetention: 90 * 24 * time.Hour,
+		SessionIdle:       8 * time.Hour,
+		SessionLifetime:   24 * time.Hour,
+
+		Limits: convoke.DefaultLimits(),
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"convoke"
+	people "convoke/internal/account"
 	"convoke/internal/auth"
 	"convoke/internal/function"
 	"convoke/internal/httpx"
@@ -56,6 +57,7 @@ type Config struct {
 	Invocations convoke.InvocationStore
 	Activities  convoke.ActivityStore
 	Auth        *auth.Auth
+	Accounts    *people.Service
 	Gateway     Gateway
 	Probes      Probes
 	// RuntimeBuilds are the exact builds by runtime name, such as "26.2.0".
@@ -105,7 +107,7 @@ func New(c Config) (http.Handler, error) {
 func (c *Config) check() error {
 	for name, missing := range map[string]bool{
 		"Functions": c.Functions == nil, "Tester": c.Tester == nil, "Log": c.Log == nil, "Logs": c.Logs == nil,
-		"Metrics": c.Metrics == nil, "Invocations": c.Invocations == nil, "Activities": c.Activities == nil, "Auth": c.Auth == nil, "Logger": c.Logger == nil,
+		"Metrics": c.Metrics == nil, "Invocations": c.Invocations == nil, "Activities": c.Activities == nil, "Auth": c.Auth == nil, "Accounts": c.Accounts == nil, "Logger": c.Logger == nil,
 		"Gateway": c.Gateway.Invoke == nil || c.Gateway.Event == nil || c.Gateway.Implemented == nil,
 		"Probes":  c.Probes.Live == nil || c.Probes.Ready == nil || c.Probes.Metrics == nil,
 	} {

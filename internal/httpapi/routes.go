@@ -145,6 +145,7 @@ func (s *server) routes() []Route {
 		{Method: "GET", Path: "/metrics", Rule: metrics, Handle: plain(s.Probes.Metrics), Quiet: true, Doc: Doc{ID: "metrics", Tag: "server",
 			Summary: "Metrics in the Prometheus text format", Response: "", Media: "text/plain"}},
 	}
+	table = append(table, s.peopleRoutes()...)
 	return append(table, s.Extra...)
 }
 
