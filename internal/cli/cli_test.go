@@ -24,11 +24,17 @@ func TestHelp(t *testing.T) {
 	s.want(ExitOK, []string{"1.2.3"}, nil, "version")
 	s.want(ExitOK, []string{`"version": "1.2.3"`}, nil, "version", "--json")
 	s.want(ExitOK, []string{"bash completion"}, nil, "completion", "bash")
-	for _, name := range []string{"serve", "deploy", "invoke", "list", "logs", "invocations", "versions", "rollback", "undeploy", "remove", "runtimes", "config", "doctor"} {
+	for _, name := range []string{"serve", "deploy", "invoke", "list", "logs", "invocations", "versions", "rollback", "undeploy", "remove", "runtimes", "config", "doctor",
+		"login", "logout", "whoami", "limits", "activity"} {
 		s.want(ExitOK, []string{"Usage:", "Examples:", "convoke " + name}, nil, name, "--help")
 	}
-	for _, name := range []string{"create", "list", "revoke"} {
-		s.want(ExitOK, []string{"Examples:", "convoke token " + name}, nil, "token", name, "--help")
+	for group, names := range map[string][]string{
+		"token": {"create", "list", "revoke"}, "profile": {"list", "use", "remove"}, "account": {"create", "list", "show", "update"},
+		"user": {"create", "list", "disable", "enable", "set-roles", "reset-password", "remove", "password"},
+	} {
+		for _, name := range names {
+			s.want(ExitOK, []string{"Examples:", "convoke " + group + " " + name}, nil, group, name, "--help")
+		}
 	}
 }
 
@@ -46,7 +52,7 @@ func TestConnection(t *testing.T) {
 	t.Parallel()
 	s := newShell(t)
 	s.env["CONVOKE_TOKEN"] = "bad"
-	s.want(ExitAuth, nil, []string{"the token is wrong", "hint: give a token by CONVOKE_TOKEN"}, "list")
+	s.want(ExitAuth, nil, []string{"the token is wrong", "hint: convoke login signs in; or give a token by CONVOKE_TOKEN"}, "list")
 	s.want(ExitOK, nil, nil, "list", "--token", "good")
 	delete(s.env, "CONVOKE_TOKEN")
 	s.want(ExitAuth, nil, []string{"there is no token for account 10000001 of " + s.fake.url}, "list")

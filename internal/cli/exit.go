@@ -96,7 +96,7 @@ func hint(err error) string {
 	}
 	switch e, _ := errors.AsType[*convoke.Error](err); convoke.ErrorCode(err) {
 	case convoke.CodeUnauthorized:
-		return "give a token by CONVOKE_TOKEN, --token or a profile; on the server's machine, convoke token create makes one"
+		return "convoke login signs in; or give a token by CONVOKE_TOKEN, --token or a profile: on the server's machine, convoke token create makes one"
 	case convoke.CodeForbidden:
 		return "use a token with a stronger role: convoke token create --role developer"
 	case convoke.CodeUnavailable:
