@@ -41,7 +41,17 @@ func state() cli.State {
 		Args: os.Args[1:], Env: env, Executable: executable, Version: version,
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		StdinTTY: term.IsTerminal(int(os.Stdin.Fd())), StdoutTTY: term.IsTerminal(int(os.Stdout.Fd())), StderrTTY: term.IsTerminal(int(os.Stderr.Fd())),
-		OpenDir: func(dir string) fs.FS { return os.DirFS(dir) },
-		Server:  cli.ServerCommands{Serve: app.Serve, CreateToken: app.CreateToken, Doctor: app.Doctor, Runtimes: app.Runtimes},
+		ReadPassword: func() (string, error) { b, err := term.ReadPassword(int(os.Stdin.Fd())); return string(b), err },
+		OpenDir:      func(dir string) fs.FS { return os.DirFS(dir) },
+		Server:       cli.ServerCommands{Serve: app.Serve, CreateToken: app.CreateToken, Accounts: accounts, Doctor: app.Doctor, Runtimes: app.Runtimes},
 	}
+}
+
+// accounts opens the accounts of a data folder for the command line.
+func accounts(ctx context.Context, dataDir string) (cli.Accounts, func() error, error) {
+	a, err := app.OpenAccounts(ctx, dataDir)
+	if err != nil {
+		return nil, nil, err
+	}
+	return a, a.Close, nil
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"convoke"
+	"convoke/internal/account"
 	"convoke/internal/auth"
 	"convoke/internal/config"
 	"convoke/internal/domain"
@@ -45,6 +46,7 @@ type App struct {
 	runlog    *runlog.Log
 	metric    *metric.Recorder
 	auth      *auth.Auth
+	account   *account.Service
 	fleet     *worker.Fleet
 	egress    *egress.Proxy
 	domain    *domain.Service
@@ -123,7 +125,13 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	a.runlog = runlog.New(runlog.Config{Store: a.store, Logger: a.log, Telemetry: a.telemetry, Retention: cfg.LogRetention})
 	a.metric = metric.New(metric.Config{Store: a.store, Logger: a.log, Telemetry: a.telemetry})
 	var err error
-	if a.auth, err = auth.New(auth.Config{Tokens: a.store, Logger: a.log}); err != nil {
+	a.auth, err = auth.New(auth.Config{Tokens: a.store, People: a.store, Logger: a.log, SessionIdle: cfg.SessionIdle, SessionLifetime: cfg.SessionLifetime})
+	if err != nil {
+		return err
+	}
+	a.account, err = account.New(ctx, account.Config{Store: a.store, Auth: a.auth, Limits: cfg.Limits, Logger: a.log,
+		ActivityRetention: cfg.ActivityRetention, Used: usedBy(a.store)})
+	if err != nil {
 		return err
 	}
 	// A level is believed only after a worker has tried to break out of it.
@@ -159,8 +167,8 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 		Store: a.store, Pool: a.pool, Recorder: recorder{a.metric, a.telemetry},
 		Limits: cfg.Limits, Domain: localAddress(a.Addr()),
 	})
-	a.function = function.New(function.Config{Store: a.store, Runner: a.invoke, Limits: cfg.Limits, Logger: a.log})
-	gw := gateway.New(gateway.Config{Invoker: a.invoke, Dispatcher: event.New(a.invoke), Limits: cfg.Limits})
+	a.function = function.New(function.Config{Store: a.store, Runner: a.invoke, Limits: cfg.Limits, LimitsOf: a.account.LimitsOf, Logger: a.log})
+	gw := gateway.New(gateway.Config{Invoker: a.invoke, Dispatcher: event.New(a.invoke), Limits: cfg.Limits, Accounts: a.account})
 	builds := map[string]string{}
 	for name, rt := range runtimes {
 		builds[name] = rt.Version
@@ -169,7 +177,7 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	a.handler, err = httpapi.New(httpapi.Config{
 		Functions: a.function,
 		Tester:    &invoke.Tester{Service: a.invoke, Store: a.store, Flush: a.runlog.Flush},
-		Log:       a.runlog, Logs: a.store, Metrics: a.metric, Invocations: a.store, Activities: a.store, Auth: a.auth,
+		Log:       a.runlog, Logs: a.store, Metrics: a.metric, Invocations: a.store, Activities: a.store, Auth: a.auth, Accounts: a.account,
 		Domains: a.domain, Calls: a.store,
 		Gateway: httpapi.Gateway{Invoke: gw.Invoke, Event: gw.Event, Implemented: gw.Implemented},
 		Probes: httpapi.Probes{
@@ -177,7 +185,7 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 			Metrics: a.telemetry.Handler(), MetricsPublic: cfg.MetricsPublic,
 		},
 		RuntimeBuilds: builds, Limits: cfg.Limits, Logger: a.log, V1: gateway.V1, Drain: a.drain, Observe: a.telemetry.Request,
-		Discovery:   httpapi.Discovery{V1: v1, V2: v2, Generations: generations{a.store, cfg.Generation == config.GenerationV1}},
+		Discovery:   httpapi.Discovery{V1: v1, V2: v2, Generations: a.account},
 		BodyTimeout: cfg.BodyTimeout,
 	})
 	return err
@@ -224,6 +232,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"workers", a.fleet.Run, 5 * time.Second},
 		{"pool", a.pool.Run, grace + 5*time.Second},
 		{"tokens", a.auth.Run, 5 * time.Second},
+		{"accounts", a.account.Run, 5 * time.Second},
 		{"functions", a.function.Run, 15 * time.Second},
 		{"http", a.serve, grace + 2*time.Second},
 	}

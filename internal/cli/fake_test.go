@@ -232,6 +232,7 @@ type shell struct {
 	env   map[string]string
 	stdin string
 	tty   bool
+	typed func() (string, error) // passwords on the terminal
 	serve ServerCommands
 }
 
@@ -269,7 +270,7 @@ func (s *shell) runContext(ctx context.Context, args ...string) outcome {
 	code := Run(ctx, State{
 		Args: args, Env: s.env, Version: "1.2.3",
 		Stdin: strings.NewReader(s.stdin), Stdout: &out, Stderr: &err,
-		StdinTTY: s.tty, StderrTTY: s.tty,
+		StdinTTY: s.tty, StderrTTY: s.tty, ReadPassword: s.typed,
 		OpenDir: func(dir string) fs.FS { return os.DirFS(s.abs(dir)) },
 		Server:  s.serve,
 	})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"convoke"
+	people "convoke/internal/account"
 	"convoke/internal/auth"
 	"convoke/internal/domain"
 	"convoke/internal/function"
@@ -59,6 +60,7 @@ type Config struct {
 	Domains     *domain.Service
 	Calls       convoke.CallStore
 	Auth        *auth.Auth
+	Accounts    *people.Service
 	Gateway     Gateway
 	Probes      Probes
 	// RuntimeBuilds are the exact builds by runtime name, such as "26.2.0".
@@ -111,7 +113,7 @@ func New(c Config) (http.Handler, error) {
 func (c *Config) check() error {
 	for name, missing := range map[string]bool{
 		"Functions": c.Functions == nil, "Tester": c.Tester == nil, "Log": c.Log == nil, "Logs": c.Logs == nil,
-		"Metrics": c.Metrics == nil, "Invocations": c.Invocations == nil, "Activities": c.Activities == nil, "Auth": c.Auth == nil, "Logger": c.Logger == nil,
+		"Metrics": c.Metrics == nil, "Invocations": c.Invocations == nil, "Activities": c.Activities == nil, "Auth": c.Auth == nil, "Accounts": c.Accounts == nil, "Logger": c.Logger == nil,
 		"Domains": c.Domains == nil, "Calls": c.Calls == nil,
 		"Discovery": c.Discovery.Generations == nil,
 		"Gateway":   c.Gateway.Invoke == nil || c.Gateway.Event == nil || c.Gateway.Implemented == nil,

@@ -161,6 +161,7 @@ func (s *server) routes() []Route {
 			Summary: "Metrics in the Prometheus text format", Response: "", Media: "text/plain"}},
 	}
 	table = append(table, s.discoveryRoutes()...)
+	table = append(table, s.peopleRoutes()...)
 	return append(table, s.Extra...)
 }
 

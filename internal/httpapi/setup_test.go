@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"convoke"
+	tenants "convoke/internal/account"
 	"convoke/internal/auth"
 	"convoke/internal/build"
 	"convoke/internal/domain"
@@ -53,16 +54,20 @@ func setup(t *testing.T) *world {
 		meter: metric.New(metric.Config{Store: store}),
 	}
 	silent := slog.New(slog.DiscardHandler)
-	people, err := auth.New(auth.Config{Tokens: store, Logger: silent})
+	people, err := auth.New(auth.Config{Tokens: store, People: store, Logger: silent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	accounts, err := tenants.New(ctx, tenants.Config{Store: store, Auth: people, Limits: convoke.DefaultLimits(), Logger: silent})
 	if err != nil {
 		t.Fatal(err)
 	}
 	functions := function.New(function.Config{
-		Store: store, Compile: compile, Runner: runner{}, Limits: convoke.DefaultLimits(), Logger: silent,
+		Store: store, Compile: compile, Runner: runner{}, Limits: convoke.DefaultLimits(), LimitsOf: accounts.LimitsOf, Logger: silent,
 	})
 	drain := make(chan struct{})
 	w.config = Config{
-		Functions: functions, Tester: tester{functions}, Log: w.log, Logs: store, Metrics: w.meter, Invocations: store, Activities: store, Auth: people,
+		Functions: functions, Tester: tester{functions}, Log: w.log, Logs: store, Metrics: w.meter, Invocations: store, Activities: store, Auth: people, Accounts: accounts,
 		Domains: domain.New(domain.Config{Store: store, Limits: convoke.DefaultLimits()}), Calls: store,
 		Gateway:       Gateway{Invoke: answer(`"invoked"`), Event: answer(`[]`), Implemented: answer(`{"implemented":false}`)},
 		Probes:        Probes{Live: http.HandlerFunc(alive), Ready: http.HandlerFunc(alive), Metrics: http.HandlerFunc(alive)},
@@ -79,7 +84,7 @@ func setup(t *testing.T) *world {
 	w.url = srv.URL
 
 	var ended []chan error
-	for _, run := range []func(context.Context) error{functions.Run, w.log.Run, w.meter.Run, people.Run} {
+	for _, run := range []func(context.Context) error{functions.Run, w.log.Run, w.meter.Run, people.Run, accounts.Run} {
 		c := make(chan error, 1)
 		ended = append(ended, c)
 		go func() { c <- run(ctx) }()
@@ -110,6 +115,8 @@ func setup(t *testing.T) *world {
 		w.tokens[name] = text.Reveal()
 	}
 	issue("admin", home, convoke.RoleAdmin)
+	issue("operator", home, convoke.RoleOperator)
+	issue("viewer", home, convoke.RoleViewer)
 	issue("developer", home, convoke.RoleDeveloper)
 	issue("invoker", home, convoke.RoleInvoker)
 	issue("other", other, convoke.RoleAdmin)

@@ -53,6 +53,7 @@ var (
 	_ convoke.ActivityStore   = (*Store)(nil)
 	_ convoke.DomainStore     = (*Store)(nil)
 	_ convoke.CallStore       = (*Store)(nil)
+	_ convoke.SessionStore    = (*Store)(nil)
 )
 
 //go:embed migrations

@@ -27,6 +27,7 @@ type Store interface {
 	convoke.ActivityStore
 	convoke.DomainStore
 	convoke.CallStore
+	convoke.SessionStore
 }
 
 // Run runs the suite. Each test opens a store of its own, which open closes
@@ -69,6 +70,10 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"Calls", testCalls},
 		{"CallFilters", testCallFilters},
 		{"DeleteCallsBefore", testDeleteCallsBefore},
+		{"UpdateAccount", testUpdateAccount},
+		{"UpdateUser", testUpdateUser},
+		{"DeleteUser", testDeleteUser},
+		{"Sessions", testSessions},
 		{"AccountsAreApart", testIsolation},
 		{"ConcurrentSaves", testConcurrentSaves},
 		{"ConcurrentUpdates", testConcurrentUpdates},
