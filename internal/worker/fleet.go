@@ -16,6 +16,7 @@ import (
 	goruntime "runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"convoke"
@@ -57,6 +58,9 @@ type Fleet struct {
 	// ends threads as it likes.
 	spawn chan func()
 
+	shares shares                         // of Run alone
+	behind atomic.Pointer[map[string]int] // the accounts that are behind, as of the last count
+
 	mu      sync.Mutex
 	workers map[*Worker]struct{}
 	closed  bool
@@ -82,6 +86,8 @@ func NewFleet(cfg Config) (*Fleet, error) {
 		return nil, fmt.Errorf("worker's JavaScript: %w", err)
 	}
 	f := &Fleet{cfg: cfg, entry: filepath.Join(dir, node.Entry), spawn: make(chan func()), workers: map[*Worker]struct{}{}}
+	f.shares = shares{processors: goruntime.NumCPU(), counted: time.Now()}
+	f.behind.Store(&map[string]int{})
 	go f.spawner()
 	return f, nil
 }
@@ -116,7 +122,7 @@ func (f *Fleet) spawner() {
 	}
 }
 
-// Run watches memory until ctx ends, then kills what is left and returns when
+// Run watches memory and processor time until ctx ends, then kills what is left and returns when
 // every process is gone.
 func (f *Fleet) Run(ctx context.Context) error {
 	tick := time.NewTicker(watchEvery)
@@ -128,6 +134,9 @@ func (f *Fleet) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			f.watch(round%20 == 0)
+			if now := time.Now(); now.Sub(f.shares.counted) >= shareEvery {
+				f.share(now)
+			}
 		}
 	}
 }

@@ -58,6 +58,11 @@ type Worker struct {
 	memoryLimit atomic.Int64  // bytes
 	exit        Exit          // valid once done is closed
 
+	computed time.Duration // processor time at the fleet's last count
+
+	priorityMu sync.Mutex
+	behind     bool // has the priority of an account beyond its share
+
 	writeMu sync.Mutex // comes before mu
 	out     []byte     // the frame being written, kept for its memory
 
@@ -156,6 +161,7 @@ func (w *Worker) Load(ctx context.Context, p *Program) (Loaded, error) {
 	w.program = p
 	w.mu.Unlock()
 	w.memoryLimit.Store(int64(p.MemoryMiB) << 20)
+	w.prioritise(*w.fleet.behind.Load()) // a new instance is no way around it
 
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
