@@ -30,12 +30,14 @@ type Sink interface {
 	Append(entries ...convoke.LogEntry)
 }
 
-// Config of a Fleet. All members but OnExit and Logger are needed.
+// Config of a Fleet. All members but Groups, OnExit and
+// Logger are needed.
 type Config struct {
 	Runtimes map[string]Runtime
 	// Dir is a folder of the server's own for the worker's JavaScript.
 	Dir     string
 	Sandbox sandbox.Sandbox
+	Groups  *sandbox.Groups // may be nil: memory is then bounded by watching alone
 	Sink    Sink
 	OnExit  func(Exit) // called once per worker, must not block
 	Logger  *slog.Logger
@@ -47,7 +49,13 @@ const (
 	watchEvery = 50 * time.Millisecond
 	// memorySlack is what a process needs beside the function's own memory.
 	memorySlack = 48 << 20
+	// groupSlack comes on top in a control group, which also counts the files
+	// in /tmp and what the kernel keeps for the process.
+	groupSlack = 32 << 20
 )
+
+// groupMemory is the bound of a worker's control group.
+func groupMemory(memoryMiB int) int64 { return int64(memoryMiB)<<20 + memorySlack + groupSlack }
 
 // Fleet starts workers and watches over the memory of all of them.
 type Fleet struct {
@@ -197,6 +205,11 @@ func (f *Fleet) Start(ctx context.Context, runtime string, memoryMiB int) (*Work
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
 	w := newWorker(f, rt.Name)
+	if w.group, err = f.cfg.Groups.New(groupMemory(memoryMiB)); err != nil {
+		cage.Release()
+		return nil, err
+	}
+	w.group.Join(cmd)
 	if err := f.begin(w, cmd, cage, memoryMiB); err != nil {
 		return nil, fmt.Errorf("start worker: %w", err)
 	}
@@ -217,6 +230,7 @@ func (f *Fleet) begin(w *Worker, cmd *exec.Cmd, cage *sandbox.Cage, memoryMiB in
 	if f.closed {
 		f.mu.Unlock()
 		cage.Release()
+		w.group.Remove()
 		return convoke.Errorf(convoke.CodeUnavailable, "the server is shutting down")
 	}
 	f.gone.Add(1)
@@ -226,6 +240,7 @@ func (f *Fleet) begin(w *Worker, cmd *exec.Cmd, cage *sandbox.Cage, memoryMiB in
 	started := make(chan error, 1)
 	f.spawn <- func() { started <- w.start(cmd, cage) }
 	if err := <-started; err != nil {
+		w.group.Remove()
 		f.gone.Done()
 		return err
 	}

@@ -59,6 +59,7 @@ func (w *Worker) start(cmd *exec.Cmd, cage *sandbox.Cage) error {
 		return err
 	}
 	w.cmd = cmd
+	w.group.Started()
 	if err := cage.Started(cmd.Process.Pid); err != nil {
 		w.asked = &verdict{ReasonStart, fmt.Sprintf("sandbox: %v", err)}
 		killGroup(cmd.Process.Pid)
@@ -75,7 +76,7 @@ func (w *Worker) start(cmd *exec.Cmd, cage *sandbox.Cage) error {
 // and tells everyone who waits.
 func (w *Worker) wait(readers *sync.WaitGroup) {
 	_ = w.cmd.Wait() // the state says more than the error
-	killGroup(w.cmd.Process.Pid)
+	w.end()
 	// A grandchild that escaped the group may hold the pipes open.
 	drained := time.AfterFunc(time.Second, func() {
 		w.conn.Close()
@@ -85,8 +86,14 @@ func (w *Worker) wait(readers *sync.WaitGroup) {
 	drained.Stop()
 	w.conn.Close()
 
+	outOfMemory := w.group.OutOfMemory()
+	w.group.Remove()
+
 	w.mu.Lock()
 	w.ending = true
+	if outOfMemory && w.asked == nil {
+		w.asked = &verdict{ReasonMemory, "the system stopped it at its limit"}
+	}
 	reason, detail := classify(w.asked, w.retire, w.output.tail(), w.cmd.ProcessState)
 	w.exit = Exit{Reason: reason, Detail: detail, Lived: time.Since(w.started), Lost: len(w.calls)}
 	if w.program != nil {
@@ -181,6 +188,12 @@ func (w *Worker) kill(reason Reason, detail string) {
 	select {
 	case <-w.done:
 	default:
-		killGroup(w.cmd.Process.Pid)
+		w.end()
 	}
+}
+
+// end kills all processes of the worker.
+func (w *Worker) end() {
+	killGroup(w.cmd.Process.Pid)
+	w.group.Kill()
 }

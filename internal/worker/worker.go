@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"convoke"
+	"convoke/internal/sandbox"
 	"convoke/internal/wire"
 )
 
@@ -50,6 +51,7 @@ type Worker struct {
 	cmd     *exec.Cmd
 	conn    net.Conn
 	raw     syscall.RawConn // of conn
+	group   *sandbox.Group  // may be nil
 
 	ready       chan struct{} // closed when the blank worker listens
 	loaded      chan loadOutcome
@@ -66,7 +68,9 @@ type Worker struct {
 	writeMu sync.Mutex // comes before mu
 	out     []byte     // the frame being written, kept for its memory
 
-	frames *wire.Reader // of the receiving goroutine
+	frames       *wire.Reader // of the receiving goroutine, like loadAnswered
+	loadAnswered bool
+	pinged       atomic.Int32 // pongs that are outstanding
 
 	mu      sync.Mutex
 	program *Program // nil while blank
@@ -82,7 +86,11 @@ type Worker struct {
 	recent  [recentCalls]recentCall
 	ended   int       // how many calls have ended, for recent
 	endedAt time.Time // the last of them
-	output  capture
+	// outside is what was logged outside of invocations since the last one began,
+	// and toldDropped whether the log has been told that there was too much.
+	outside     volume
+	toldDropped bool
+	output      capture
 }
 
 type verdict struct {
@@ -94,8 +102,8 @@ type call struct {
 	requestID string
 	done      chan answer // one answer at most
 	begun     time.Time   // when its turn came
-	entries   int         // log entries seen
-	dropped   int         // log entries that its worker says it dropped
+	logged    volume
+	dropped   int // log entries that its worker says it dropped
 }
 
 type recentCall struct {
@@ -161,6 +169,10 @@ func (w *Worker) Load(ctx context.Context, p *Program) (Loaded, error) {
 	w.program = p
 	w.mu.Unlock()
 	w.memoryLimit.Store(int64(p.MemoryMiB) << 20)
+	if err := w.group.SetMemory(groupMemory(p.MemoryMiB)); err != nil {
+		w.kill(ReasonLoad, "its memory could not be bounded")
+		return Loaded{}, err
+	}
 	w.prioritise(*w.fleet.behind.Load()) // a new instance is no way around it
 
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
@@ -204,7 +216,7 @@ func loadError(o loadOutcome) error {
 // The result is meaningful with every other error.
 func (w *Worker) Invoke(c Call) (Result, error) {
 	cl := callPool.Get().(*call)
-	cl.requestID, cl.entries, cl.dropped = c.RequestID, 0, 0
+	cl.requestID, cl.logged, cl.dropped = c.RequestID, volume{}, 0
 
 	// Held from taking a place in the order until the frame is written, so
 	// that the worker reads frames in that order.
@@ -219,6 +231,7 @@ func (w *Worker) Invoke(c Call) (Result, error) {
 	w.next++
 	id := w.next
 	w.calls[id] = cl
+	w.outside, w.toldDropped = volume{}, false
 	limit := w.program.ResultBytes
 	wait := c.Timeout
 	start := time.Now()
@@ -394,6 +407,7 @@ func (w *Worker) late(c Call) {
 }
 
 func (w *Worker) finishNeighbours() {
+	w.pinged.Add(1)
 	go func() { _ = w.write(wire.AppendEmpty(nil, wire.Ping, 0)) }() // a full socket must not hold the verdict
 	select {
 	case <-w.pong:
