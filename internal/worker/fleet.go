@@ -94,7 +94,7 @@ func NewFleet(cfg Config) (*Fleet, error) {
 		return nil, fmt.Errorf("worker's JavaScript: %w", err)
 	}
 	f := &Fleet{cfg: cfg, entry: filepath.Join(dir, node.Entry), spawn: make(chan func()), workers: map[*Worker]struct{}{}}
-	f.shares = shares{processors: goruntime.NumCPU(), counted: time.Now()}
+	f.shares = shares{counted: time.Now(), idle: idleTime()}
 	f.behind.Store(&map[string]int{})
 	go f.spawner()
 	return f, nil

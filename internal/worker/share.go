@@ -12,49 +12,56 @@ import (
 // wants, and the neighbour's short invocation finds a processor at once,
 // however many loops the other runs. It comes back when it computes less.
 //
-// The share is that of one more account than there are that compute now. So
-// it also holds for who comes next, and for several that compute at the same
-// time, while an account alone on the machine loses nothing by being behind
-// nobody.
+// What is shared is what workers had and what nobody used. The share is that
+// of one more account than there are that compute: so it also holds for
+// several that do, and for the newcomer. An account that has the machine to
+// itself is left alone.
 const (
 	// shareEvery is how often it is counted.
 	shareEvery = 200 * time.Millisecond
-	// computing is the part of the machine from which on an account counts.
+	// computing is the part of all from which on an account counts, and least
+	// the part of one processor from which on it can be too much.
 	computing = 0.05
+	least     = 0.25
 	// returnBelow is the part of its share below which an account comes back
 	// after returnAfter counts in a row.
 	returnBelow = 0.5
 	returnAfter = 5
 )
 
-// shares counts the processor time of accounts.
+// shares decides which accounts go behind.
 type shares struct {
-	processors int
-	counted    time.Time
-	behind     map[string]int // accounts that have used too much; counts since they did not
+	counted time.Time
+	idle    time.Duration  // of all processors, at that time
+	behind  map[string]int // accounts that have used too much; counts since they did not
 }
 
-// count returns which accounts are behind from now on, by what each has used
-// since the last count.
-func (s *shares) count(used map[string]time.Duration, since time.Duration) map[string]int {
-	machine := since.Seconds() * float64(s.processors)
+// count returns which accounts are behind from now on, by what the workers of
+// each have used in the time since the last count, and how much nobody used. An
+// account that has workers is in used, whatever they did.
+func (s *shares) count(used map[string]time.Duration, idle, since time.Duration) map[string]int {
+	all := idle
+	for _, d := range used {
+		all += d
+	}
 	active := 0
 	for _, d := range used {
-		if d.Seconds() > computing*machine {
+		if d.Seconds() > computing*all.Seconds() {
 			active++
 		}
 	}
-	share := machine / float64(active+1)
+	share := max(all/time.Duration(active+1), time.Duration(least*float64(since)))
 	behind := map[string]int{}
 	for account, d := range used {
-		calm, was := s.behind[account]
-		switch {
-		case d.Seconds() > share:
+		if d > share && len(used) > 1 {
 			behind[account] = 0
-		case was && d.Seconds() > returnBelow*share:
+		}
+	}
+	for account, calm := range s.behind { // also those without a worker: it may be between two
+		if calm++; used[account].Seconds() > returnBelow*share.Seconds() && len(used) > 1 {
 			behind[account] = 0
-		case was && calm+1 < returnAfter:
-			behind[account] = calm + 1
+		} else if calm < returnAfter {
+			behind[account] = calm
 		}
 	}
 	s.behind = behind
@@ -73,16 +80,15 @@ func (f *Fleet) share(now time.Time) {
 
 	used := map[string]time.Duration{}
 	for _, w := range all {
-		account := w.account()
-		if account == "" {
-			continue
-		}
 		total := w.processorTime()
-		used[account] += max(total-w.computed, 0)
+		if account := w.account(); account != "" { // what a blank one used is nobody's
+			used[account] += max(total-w.computed, 0)
+		}
 		w.computed = total
 	}
-	behind := f.shares.count(used, now.Sub(f.shares.counted))
-	f.shares.counted = now
+	idle := idleTime()
+	behind := f.shares.count(used, max(idle-f.shares.idle, 0), now.Sub(f.shares.counted))
+	f.shares.counted, f.shares.idle = now, idle
 	f.behind.Store(&behind)
 	for _, w := range all {
 		w.prioritise(behind)
@@ -117,6 +123,22 @@ func (w *Worker) account() string {
 		return ""
 	}
 	return w.program.AccountID
+}
+
+// idleTime is how long all processors together had nothing to do.
+func idleTime() time.Duration {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	fields := strings.Fields(line) // cpu user nice system idle iowait …
+	if len(fields) < 6 {
+		return 0
+	}
+	nothing, _ := strconv.ParseInt(fields[4], 10, 64)
+	waiting, _ := strconv.ParseInt(fields[5], 10, 64)
+	return time.Duration(nothing+waiting) * tick
 }
 
 // tick is the unit of processor times in /proc, the same on every platform

@@ -9,6 +9,7 @@ const { types } = require('node:util');
 const { makeConsole, level, show } = require('./console.cjs');
 const stack = require('./stack.cjs');
 const loader = require('./loader.cjs');
+require('./host.cjs');
 
 const { type, send, sendBytes, put32, u32, slice, text, byteLength } = frames;
 const { parse, stringify } = JSON;
