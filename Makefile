@@ -9,7 +9,7 @@ TESTFLAGS ?=
 
 export CGO_ENABLED ?= 1
 
-.PHONY: help run build test check lint vuln bench pgo runtime fmt clean
+.PHONY: help run build test check lint vuln bench pgo runtime clients fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,13 @@ runtime/node/node_modules/.ready: runtime/node/package.json runtime/node/package
 	  { echo "$$node does not run; install the library that it names (on Debian: apt-get install libatomic1)"; exit 1; }; done
 	@touch $@
 
-test: runtime ## every test, end to end too
+clients: internal/worker/testdata/clients/node_modules/.ready ## the npm clients whose calls are tested
+
+internal/worker/testdata/clients/node_modules/.ready: internal/worker/testdata/clients/package.json internal/worker/testdata/clients/package-lock.json
+	cd internal/worker/testdata/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+test: runtime clients ## every test, end to end too
 	$(GO) test $(TESTFLAGS) ./...
 
 check: lint vuln ## what CI runs: lint, tests with the race detector, generated files
@@ -55,4 +61,4 @@ fmt: ## format all Go files
 	gofmt -w $$(git ls-files '*.go')
 
 clean: ## remove what was built, keep data
-	rm -rf bin runtime/node/node_modules
+	rm -rf bin runtime/node/node_modules internal/worker/testdata/clients/node_modules

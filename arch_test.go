@@ -31,7 +31,7 @@ var layers = map[string]int{
 
 	"internal/worker":   4,
 	"internal/pool":     5,
-	"internal/function": 6,
+	"internal/function": 6, "internal/domain": 6,
 	"internal/invoke":   7,
 	"internal/event":    8,
 	"internal/gateway":  9,

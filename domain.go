@@ -27,26 +27,33 @@ type Domain struct {
 // what is no domain name (RFC 1035), has more than one wildcard or one that
 // does not lead, or is an address.
 func ParseDomain(text string) (name string, port int, err error) {
+	if strings.ContainsAny(text, "/@?#") {
+		return "", 0, Errorf(CodeInvalidDomain, "%.100q is not a domain; give the host name alone, without scheme or path", text)
+	}
+	if isAddress(text) {
+		return "", 0, Errorf(CodeInvalidDomain, "%.100q is an address; give a host name", text)
+	}
 	name, digits, hasPort := strings.Cut(strings.ToLower(text), ":")
 	if hasPort {
 		if port, err = strconv.Atoi(digits); err != nil || port < 1 || port > 65535 {
-			return "", 0, Errorf(CodeInvalidDomain, "%q is no port; use a number from 1 to 65535, or none for 80 and 443", digits)
+			return "", 0, Errorf(CodeInvalidDomain, "%.100q is no port; use a number from 1 to 65535, or none for 80 and 443", digits)
 		}
-	}
-	if strings.ContainsAny(text, "/@?#") {
-		return "", 0, Errorf(CodeInvalidDomain, "%q is not a domain; give the host name alone, without scheme or path", text)
 	}
 	host := strings.TrimPrefix(name, "*.")
 	if strings.Contains(host, "*") {
-		return "", 0, Errorf(CodeInvalidDomain, "%q has a wildcard that is not allowed; one may stand at the beginning, as in *.example.com", text)
-	}
-	if _, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
-		return "", 0, Errorf(CodeInvalidDomain, "%q is an address; give a host name", text)
+		return "", 0, Errorf(CodeInvalidDomain, "%.100q has a wildcard that is not allowed; one may stand at the beginning, as in *.example.com", text)
 	}
 	if !validHost(host) {
-		return "", 0, Errorf(CodeInvalidDomain, "%q is not a valid domain; use a name such as api.example.com or *.example.com", text)
+		return "", 0, Errorf(CodeInvalidDomain, "%.100q is not a valid domain; use a name such as api.example.com or *.example.com", text)
 	}
 	return name, port, nil
+}
+
+// isAddress reports whether text is an IP address, with or without a port.
+func isAddress(text string) bool {
+	_, err := netip.ParseAddr(strings.Trim(text, "[]"))
+	_, portErr := netip.ParseAddrPort(text)
+	return err == nil || portErr == nil
 }
 
 // validHost reports whether host, in lower case, is a name of at least two
@@ -102,10 +109,10 @@ func AllowedBy(domains []*Domain, host string, port int) *Domain {
 // DomainStore keeps the allow-lists.
 type DomainStore interface {
 	// CreateDomain adds d; CodeConflict when the account has one of that name
-	// and port.
-	CreateDomain(ctx context.Context, d *Domain) error
+	// and port, CodeLimitExceeded when it has limit entries (0: no limit).
+	CreateDomain(ctx context.Context, d *Domain, limit int) error
 	// ListDomains returns an account's entries in order of name and port.
 	ListDomains(ctx context.Context, accountID string) ([]*Domain, error)
-	// RemoveDomain returns CodeNotFound when there is none.
-	RemoveDomain(ctx context.Context, accountID, id string) error
+	// RemoveDomain removes an entry and returns it; CodeNotFound when there is none.
+	RemoveDomain(ctx context.Context, accountID, id string) (*Domain, error)
 }

@@ -46,6 +46,7 @@ const (
 	CodeStorageFull    Code = "convoke.store.full"        // the disk is full: the change was refused, nothing was lost
 	CodeMethodNotKnown Code = "convoke.http.method-not-allowed"
 	CodeRouteNotFound  Code = "convoke.http.not-found"
+	CodeRequestTimeout Code = "convoke.http.timeout" // the body did not arrive in time
 )
 
 // Error is the one error that crosses layers. Message is a sentence for the

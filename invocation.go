@@ -85,7 +85,14 @@ type InvocationStore interface {
 	// for the same function and minute, all in one transaction.
 	AppendInvocations(ctx context.Context, records []Invocation, counters []Counter) error
 	QueryInvocations(ctx context.Context, accountID string, filter InvocationFilter) ([]Invocation, error)
-	// QueryCounters returns the counters of a function, or of all functions
-	// of the account with functionID "", from <= minute < to, in order of time.
-	QueryCounters(ctx context.Context, accountID, functionID string, from, to time.Time) ([]Counter, error)
+	// SumCountersByTime adds up the counters of a function, or of all functions
+	// of the account with functionID "", for each stretch of width from from
+	// to to in which there was something, in order of time; Minute is its
+	// start. A minute belongs to the stretch in which it begins; the one that
+	// from cuts belongs to the first.
+	SumCountersByTime(ctx context.Context, accountID, functionID string, from, to time.Time, width time.Duration) ([]Counter, error)
+	// SumCountersByFunction adds up the counters of each function of the
+	// account from from, with the minute that it cuts, to to, in order of
+	// function; Minute is from.
+	SumCountersByFunction(ctx context.Context, accountID string, from, to time.Time) ([]Counter, error)
 }

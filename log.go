@@ -60,7 +60,7 @@ type LogStore interface {
 	// AppendLogs stores entries in one transaction and sets their Seq.
 	AppendLogs(ctx context.Context, entries []LogEntry) error
 	QueryLogs(ctx context.Context, accountID string, filter LogFilter) ([]LogEntry, error)
-	// DeleteLogsBefore removes entries, invocations and counters older than
+	// DeleteLogsBefore removes entries, invocations, counters and calls older than
 	// t, at most limit of each a call, and says how many went.
 	DeleteLogsBefore(ctx context.Context, t time.Time, limit int) (int, error)
 }

@@ -39,10 +39,16 @@ type Version struct {
 	Contract    Contract // "" detects it from the code
 	Runtime     string   // name of a Runtime, such as "node26"; "" is the default
 	Environment map[string]string
-	Settings    Settings
-	CreatedAt   time.Time
-	CreatedBy   string
+	// Domains narrows the account's allowed domains for this version, in the
+	// form of ParseDomain; nil does not narrow, an empty list allows none.
+	Domains   []string
+	Settings  Settings
+	CreatedAt time.Time
+	CreatedBy string
 }
+
+// maxVersionDomains bounds what each instance keeps and each call compares.
+const maxVersionDomains = 100
 
 // Settings are how instances of a version run. Zero values take the default.
 type Settings struct {
@@ -58,7 +64,8 @@ type Settings struct {
 func (v *Version) SameContent(old *Version) bool {
 	return v.Code == old.Code && maps.Equal(v.Files, old.Files) && v.Language == old.Language &&
 		v.Contract == old.Contract && v.Runtime == old.Runtime &&
-		maps.Equal(v.Environment, old.Environment) && v.Settings == old.Settings
+		maps.Equal(v.Environment, old.Environment) && v.Settings == old.Settings &&
+		slices.Equal(v.Domains, old.Domains) && (v.Domains == nil) == (old.Domains == nil)
 }
 
 // reservedVariables are set by the platform (spec/toolbelt.md 2).
@@ -78,8 +85,9 @@ func ReservedVariable(name string) bool {
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// Validate checks code size, files, environment, runtime name and settings
-// against l. It returns CodeValidation or CodeValidationTooLong.
+// Validate checks code size, files, environment, domains, runtime name and settings
+// against l. It returns CodeValidation, CodeValidationTooLong or
+// CodeInvalidDomain.
 func (v *Version) Validate(l Limits) error {
 	size := len([]rune(v.Code))
 	for path, text := range v.Files {
@@ -104,6 +112,9 @@ func (v *Version) Validate(l Limits) error {
 		return Errorf(CodeValidation, "runtime %q does not exist; use one of %s", v.Runtime, strings.Join(RuntimeNames(), ", "))
 	}
 	if err := validateEnvironment(v.Environment, l); err != nil {
+		return err
+	}
+	if err := validateDomains(v.Domains); err != nil {
 		return err
 	}
 	return v.Settings.Validate(l)
@@ -134,6 +145,18 @@ func validateEnvironment(env map[string]string, l Limits) error {
 			return Errorf(CodeValidation, "the value of %s has %d characters; at most %d are allowed", name, len([]rune(env[name])), l.VariableValueLength)
 		case strings.ContainsRune(env[name], 0):
 			return Errorf(CodeValidation, "the value of %s holds a NUL character", name)
+		}
+	}
+	return nil
+}
+
+func validateDomains(domains []string) error {
+	if len(domains) > maxVersionDomains {
+		return Errorf(CodeValidation, "the function names %d allowed domains; at most %d are possible, and *.example.com covers many", len(domains), maxVersionDomains)
+	}
+	for _, d := range domains {
+		if _, _, err := ParseDomain(d); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -75,6 +75,7 @@ var Codes = []CodeInfo{
 	{convoke.CodeNotFound, 404, "com.liveperson.faas.db.not-found", nil, "There is no such thing."},
 	{convoke.CodeRouteNotFound, 404, "convoke.http.not-found", nil, "The server has no such path."},
 	{convoke.CodeMethodNotKnown, 405, "convoke.http.method-not-allowed", nil, "The path exists, but not with this method."},
+	{convoke.CodeRequestTimeout, 408, "convoke.http.timeout", nil, "The body of the request did not arrive in time."},
 	{convoke.CodeUnchanged, 409, "com.liveperson.faas.function.unchanged", nil, "There is nothing to save."},
 	{convoke.CodeRevision, 409, "com.liveperson.faas.db.error.revision", nil, "Somebody saved a newer version in between."},
 	{convoke.CodeConflict, 409, "com.liveperson.faas.db.conflict", nil, "The name is taken, or another change is under way."},

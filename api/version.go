@@ -18,6 +18,10 @@ type Manifest struct {
 	Contract string            `json:"contract,omitempty"` // "v1" or "v2"; absent: detected from the code
 	Files    map[string]string `json:"files,omitempty"`    // further modules by relative path
 	Settings Settings          `json:"settings"`
+
+	// AllowedDomains narrows the domains that the account allows: absent does
+	// not narrow, an empty list allows none.
+	AllowedDomains []string `json:"allowedDomains,omitzero"`
 }
 
 // ManifestRef names a version.
@@ -54,4 +58,8 @@ type ManifestRequest struct {
 	Language *string           `json:"language,omitempty"`
 	Contract *string           `json:"contract,omitempty"`
 	Settings *Settings         `json:"settings,omitempty"` // replaces all settings
+
+	// AllowedDomains narrows the domains that the account allows to these; an
+	// empty list allows none, ["*"] all that the account does. Nil is absent.
+	AllowedDomains []string `json:"allowedDomains,omitzero"`
 }

@@ -100,7 +100,15 @@ func TestCalls(t *testing.T) {
 			_, err := c.CreateToken(ctx, api.CreateTokenRequest{Name: "n", Roles: []string{"invoker"}})
 			return err
 		}, `POST /tokens {"name":"n","roles":["invoker"]}`},
-		"RevokeToken": {func(ctx context.Context, c *Client) error { return c.RevokeToken(ctx, "id") }, "DELETE /tokens/id "},
+		"Domains":      {func(ctx context.Context, c *Client) error { _, err := c.Domains(ctx); return err }, "GET /domains "},
+		"AddDomain":    {func(ctx context.Context, c *Client) error { _, err := c.AddDomain(ctx, "*.example.com"); return err }, `POST /domains {"domain":"*.example.com"}`},
+		"RemoveDomain": {func(ctx context.Context, c *Client) error { return c.RemoveDomain(ctx, "a/b") }, "DELETE /domains/a%2Fb "},
+		"Calls": {func(ctx context.Context, c *Client) error {
+			_, err := c.Calls(ctx, CallFilter{FunctionID: fnID, RequestID: "r", Host: "h", Outcomes: []string{"ok", "failed"}, From: time.UnixMilli(1), To: time.UnixMilli(2), Before: 3, Limit: 4})
+			return err
+		}, "GET /functions/" + fnID + "/calls?before=3&from=1&host=h&limit=4&outcome=ok&outcome=failed&requestId=r&to=2 "},
+		"Calls of all": {func(ctx context.Context, c *Client) error { _, err := c.Calls(ctx, CallFilter{}); return err }, "GET /calls "},
+		"RevokeToken":  {func(ctx context.Context, c *Client) error { return c.RevokeToken(ctx, "id") }, "DELETE /tokens/id "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -18,6 +18,8 @@ import (
 	"convoke"
 	"convoke/internal/auth"
 	"convoke/internal/config"
+	"convoke/internal/domain"
+	"convoke/internal/egress"
 	"convoke/internal/event"
 	"convoke/internal/function"
 	"convoke/internal/gateway"
@@ -43,11 +45,13 @@ type App struct {
 	metric    *metric.Recorder
 	auth      *auth.Auth
 	fleet     *worker.Fleet
+	egress    *egress.Proxy
+	domain    *domain.Service
 	pool      *pool.Pool[*worker.Worker]
 	invoke    *invoke.Service
 	function  *function.Service
 	handler   http.Handler
-	listener  net.Listener
+	doors     []*door // the first is cfg.Listen
 
 	ready atomic.Bool
 	drain chan struct{} // closed when the server begins to stop
@@ -74,8 +78,8 @@ func New(ctx context.Context, cfg *config.Config, out io.Writer) (_ *App, err er
 		return nil, err
 	}
 	// Before anything is printed or created that only a first start shows.
-	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen); err != nil {
-		return nil, fmt.Errorf("%w; choose another address with --listen", err)
+	if err = a.listen(ctx); err != nil {
+		return nil, err
 	}
 	if err = firstStart(ctx, a.store, cfg.AdminPassword, out); err != nil {
 		return nil, err
@@ -84,6 +88,9 @@ func New(ctx context.Context, cfg *config.Config, out io.Writer) (_ *App, err er
 		return nil, err
 	}
 	if err = a.wire(ctx, runtimes); err != nil {
+		return nil, err
+	}
+	if err = a.openDoors(a.handler, out); err != nil {
 		return nil, err
 	}
 	if err = a.tryWorker(ctx); err != nil {
@@ -122,8 +129,12 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	if err != nil {
 		return err
 	}
+	if a.egress, err = a.newEgress(); err != nil {
+		return err
+	}
+	a.domain = domain.New(domain.Config{Store: a.store, Limits: cfg.Limits, Changed: a.egress.Changed})
 	a.fleet, err = worker.NewFleet(worker.Config{
-		Runtimes: runtimes, Dir: filepath.Join(cfg.Data, "runtime"), Sandbox: box, Groups: groups, Sink: a.runlog, Logger: a.log,
+		Runtimes: runtimes, Dir: filepath.Join(cfg.Data, "runtime"), Sandbox: box, Groups: groups, Egress: a.egress, Sink: a.runlog, Logger: a.log,
 		OnExit: func(e worker.Exit) { a.telemetry.WorkerDied(string(e.Reason)) },
 	})
 	if err != nil {
@@ -149,16 +160,20 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	for name, rt := range runtimes {
 		builds[name] = rt.Version
 	}
+	v1, v2 := cfg.Hosts()
 	a.handler, err = httpapi.New(httpapi.Config{
 		Functions: a.function,
 		Tester:    &invoke.Tester{Service: a.invoke, Store: a.store, Flush: a.runlog.Flush},
-		Log:       a.runlog, Logs: a.store, Metrics: a.metric, Invocations: a.store, Auth: a.auth,
+		Log:       a.runlog, Logs: a.store, Metrics: a.metric, Invocations: a.store, Activities: a.store, Auth: a.auth,
+		Domains: a.domain, Calls: a.store,
 		Gateway: httpapi.Gateway{Invoke: gw.Invoke, Event: gw.Event, Implemented: gw.Implemented},
 		Probes: httpapi.Probes{
 			Live: http.HandlerFunc(a.livez), Ready: http.HandlerFunc(a.readyz),
 			Metrics: a.telemetry.Handler(), MetricsPublic: cfg.MetricsPublic,
 		},
 		RuntimeBuilds: builds, Limits: cfg.Limits, Logger: a.log, V1: gateway.V1, Drain: a.drain, Observe: a.telemetry.Request,
+		Discovery:   httpapi.Discovery{V1: v1, V2: v2, Generations: generations{a.store, cfg.Generation == config.GenerationV1}},
+		BodyTimeout: cfg.BodyTimeout,
 	})
 	return err
 }
@@ -185,8 +200,8 @@ func (a *App) poolStats() telemetry.PoolStats {
 	}
 }
 
-// Addr is where the server listens.
-func (a *App) Addr() net.Addr { return a.listener.Addr() }
+// Addr is where the server listens for plain HTTP.
+func (a *App) Addr() net.Addr { return a.doors[0].listener.Addr() }
 
 // Run serves until ctx ends and then stops in order: not ready, no new
 // requests, streams end, invocations finish, instances drain, records and log
@@ -200,6 +215,7 @@ func (a *App) Run(ctx context.Context) error {
 	stages := []stage{
 		{"log entries", a.runlog.Run, 12 * time.Second},
 		{"records", a.metric.Run, 7 * time.Second},
+		{"egress", a.egress.Run, 5 * time.Second},
 		{"workers", a.fleet.Run, 5 * time.Second},
 		{"pool", a.pool.Run, grace + 5*time.Second},
 		{"tokens", a.auth.Run, 5 * time.Second},
@@ -217,36 +233,9 @@ func (a *App) Run(ctx context.Context) error {
 	return err
 }
 
-// serve is the HTTP stage.
-func (a *App) serve(ctx context.Context) error {
-	srv := &http.Server{
-		Handler:           a.handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(a.listener) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	a.ready.Store(false)
-	close(a.drain)
-	stop, cancel := context.WithTimeout(context.Background(), a.cfg.ShutdownGrace)
-	defer cancel()
-	if err := srv.Shutdown(stop); err != nil {
-		a.log.Warn("requests were cut off at shutdown", "err", err)
-		return srv.Close()
-	}
-	return nil
-}
-
 func (a *App) close() {
-	if a.listener != nil {
-		a.listener.Close()
+	for _, d := range a.doors {
+		d.listener.Close()
 	}
 	if a.store != nil {
 		if err := a.store.Close(); err != nil {

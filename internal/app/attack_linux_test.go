@@ -33,7 +33,7 @@ const hostile = "66600000"
 const contained = "[]"
 
 const (
-	brokeProtocol = "leave file descriptor 3 alone"
+	brokeProtocol = "broke the protocol"
 	outOfMemory   = "more than its 64 MiB of memory"
 	outOfTime     = "did not answer within"
 )
@@ -78,6 +78,10 @@ var attacks = []struct {
 	{file: "frames", payload: `"how":"a flood of entries"`, fails: true, want: []string{brokeProtocol}},
 	{file: "frames", payload: `"how":"a flood outside of invocations"`, fails: true, want: []string{brokeProtocol}},
 	{file: "frames", payload: `"how":"a huge entry"`, fails: true, want: []string{brokeProtocol}},
+	{file: "frames", payload: `"how":"a damaged dial"`, fails: true, want: []string{brokeProtocol}},
+	{file: "frames", payload: `"how":"two dials of one number"`, fails: true, want: []string{brokeProtocol}},
+	{file: "frames", payload: `"how":"a call over no connection"`, fails: true, want: []string{brokeProtocol}},
+	{file: "dials"}, // answered, or ended for asking too much at a time
 	// To answer for itself is its right, to do so twice is not.
 	{file: "frames", payload: `"how":"two answers"`, want: []string{`"first"`}},
 	{file: "channel", payload: `"fd":3,"how":"close"`, fails: true},

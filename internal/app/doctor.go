@@ -27,7 +27,13 @@ func Doctor(ctx context.Context, cfg *config.Config) (cli.Report, error) {
 	add("host", cli.CheckOK, fmt.Sprintf("%s/%s, %d processors, %d MiB for instances, at most %d instances",
 		goruntime.GOOS, goruntime.GOARCH, goruntime.NumCPU(), cfg.MemoryMiB, cfg.MaxInstances), "")
 	checkData(cfg.Data, add)
-	checkListen(ctx, cfg.Listen, add)
+	checkListen(ctx, "listen", cfg.Listen, add)
+	if cfg.TLS != config.TLSOff {
+		checkListen(ctx, "https-listen", cfg.HTTPSListen, add)
+		if plain := cfg.PlainListen(); plain != "" {
+			checkListen(ctx, "http-listen", plain, add)
+		}
+	}
 	checkFiles(cfg.MaxInstances, add)
 	checkSandbox(ctx, cfg, add)
 	checkCgroup(cfg, add)
@@ -63,14 +69,14 @@ func checkData(dir string, add addCheck) {
 	}
 }
 
-func checkListen(ctx context.Context, address string, add addCheck) {
+func checkListen(ctx context.Context, name, address string, add addCheck) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		add("listen", cli.CheckWarn, fmt.Sprintf("%s is not free: %v", address, err), "a server may be running already; otherwise choose another address with --listen")
+		add(name, cli.CheckWarn, fmt.Sprintf("%s is not free: %v", address, err), "a server may be running already; otherwise choose another address with --"+name)
 		return
 	}
 	l.Close()
-	add("listen", cli.CheckOK, address+" is free", "")
+	add(name, cli.CheckOK, address+" is free", "")
 }
 
 // checkSandbox tries every level. One that the configuration needs is a

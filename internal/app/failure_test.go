@@ -43,7 +43,7 @@ var failures = map[string]struct {
 		logs:   []string{"last words", "process.exit(3)"}, death: worker.ReasonExit, entry: convoke.CodeRuntimeError, how: convoke.OutcomeCodingFailure},
 	"process.abort": {code: `process.abort()`, status: 901, answer: "js-runtime-error",
 		logs: []string{"The instance ended: crash"}, death: worker.ReasonCrash, entry: convoke.CodeRuntimeError, how: convoke.OutcomeCodingFailure},
-	"forged frame": {code: `require('fs').writeSync(3, Buffer.from([0, 0, 0, 0, 99, 0, 0, 0, 0])); return new Promise(() => {})`, status: 901, answer: "leave file descriptor 3 alone",
+	"forged frame": {code: `require('fs').writeSync(3, Buffer.from([0, 0, 0, 0, 99, 0, 0, 0, 0])); return new Promise(() => {})`, status: 901, answer: "leave file descriptors 3 and 4 alone",
 		logs: []string{"The instance ended: protocol"}, death: worker.ReasonProtocol, entry: convoke.CodeRuntimeError, how: convoke.OutcomeCodingFailure},
 	"rejection after the answer": {code: `setTimeout(() => { Promise.reject(new Error('lost one')) }, 5); return 'answered'`, status: 200, answer: `"answered"`,
 		logs: []string{"Unhandled promise rejection: Error: lost one"}, how: convoke.OutcomeSucceeded},

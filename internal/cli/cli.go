@@ -160,7 +160,7 @@ func (a *app) root() *cobra.Command {
 	f.BoolVar(&a.json, "json", false, "print JSON")
 
 	root.AddGroup(&cobra.Group{ID: "function", Title: "Functions:"}, &cobra.Group{ID: "server", Title: "Server:"})
-	for _, cmd := range []*cobra.Command{a.deploy(), a.invoke(), a.list(), a.logs(), a.invocations(), a.versions(), a.rollback(), a.undeploy(), a.remove()} {
+	for _, cmd := range []*cobra.Command{a.deploy(), a.invoke(), a.list(), a.logs(), a.invocations(), a.versions(), a.rollback(), a.undeploy(), a.remove(), a.domainCommand()} {
 		cmd.GroupID = "function"
 		root.AddCommand(cmd)
 	}

@@ -27,6 +27,9 @@ func TestHelp(t *testing.T) {
 	for _, name := range []string{"serve", "deploy", "invoke", "list", "logs", "invocations", "versions", "rollback", "undeploy", "remove", "runtimes", "config", "doctor"} {
 		s.want(ExitOK, []string{"Usage:", "Examples:", "convoke " + name}, nil, name, "--help")
 	}
+	for _, name := range []string{"add", "list", "remove"} {
+		s.want(ExitOK, []string{"Examples:", "convoke domain " + name}, nil, "domain", name, "--help")
+	}
 	for _, name := range []string{"create", "list", "revoke"} {
 		s.want(ExitOK, []string{"Examples:", "convoke token " + name}, nil, "token", name, "--help")
 	}

@@ -26,6 +26,7 @@ type deployFlags struct {
 	name, event, description string
 	skills                   []string
 	env                      []string
+	domains                  []string
 	runtime, contract        string
 	timeout, idleTimeout     time.Duration
 	memory, concurrency      int
@@ -45,8 +46,8 @@ version, makes it live, waits until it serves, and prints its uuid.
 PATH is a .js, .mjs, .cjs, .ts, .mts or .cts file, or a folder with index.js or
 index.ts. The folder's other modules and JSON files go along; not tests,
 node_modules, config.json and payload.json. config.json may hold name, event,
-description, environmentVariables and settings (timeoutMs, memoryMiB,
-concurrency, minInstances, maxInstances, idleTimeoutSeconds, runtime,
+description, environmentVariables, allowedDomains and settings (timeoutMs,
+memoryMiB, concurrency, minInstances, maxInstances, idleTimeoutSeconds, runtime,
 contract); flags have precedence over it.
 
 What neither flags nor config.json say stays as it is. --env adds to the
@@ -66,6 +67,7 @@ variables. The event is fixed when the function is created.`,
 	fl.StringVar(&f.description, "description", "", "what the function does")
 	fl.StringSliceVar(&f.skills, "skill", nil, "skill id that the function is for; may be repeated")
 	fl.StringArrayVar(&f.env, "env", nil, "environment variable as NAME=VALUE; may be repeated")
+	fl.StringSliceVar(&f.domains, "allow-domain", nil, `narrow the account's allowed domains to this one; may be repeated; '' allows none, '*' all of the account's`)
 	fl.StringVar(&f.runtime, "runtime", "", "Node.js version, such as node26; convoke runtimes lists all")
 	fl.StringVar(&f.contract, "contract", "", "v1 (callback) or v2 (async); detected from the code otherwise")
 	fl.DurationVar(&f.timeout, "timeout", 0, "time one invocation may take")
@@ -230,6 +232,11 @@ func manifestOf(p *project, f deployFlags, fn *api.Function) api.ManifestRequest
 			key, value, _ := strings.Cut(e, "=")
 			m.Environment[key] = value
 		}
+	}
+
+	m.AllowedDomains = p.config.Domains
+	if f.changed("allow-domain") {
+		m.AllowedDomains = append([]string{}, f.domains...)
 	}
 
 	settings, given := newest.Settings, false

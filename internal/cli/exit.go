@@ -61,7 +61,7 @@ func exitOf(err error) int {
 	}
 	switch convoke.ErrorCode(err) {
 	case convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeValidationSyntax, convoke.CodeValidationLambda,
-		convoke.CodeValidationTooLong, convoke.CodePayloadTooLarge:
+		convoke.CodeValidationTooLong, convoke.CodeInvalidDomain, convoke.CodePayloadTooLarge:
 		return ExitUsage
 	case convoke.CodeUnavailable:
 		return ExitUnavailable

@@ -32,6 +32,8 @@ type fake struct {
 	logs        []api.LogEntry
 	invocations []api.Invocation
 	tokens      []api.Token
+	domains     []api.Domain
+	calls       []api.Call
 	requests    []string          // method and path below the account
 	bodies      map[string]string // last body by method and path without ids
 	answer      func(w http.ResponseWriter, body []byte)
@@ -112,6 +114,8 @@ func newFake(t *testing.T) *fake {
 		}
 	})
 	handle("GET /functions/{id}/invocations", f.with(func(w http.ResponseWriter, fn *api.Function, _ []byte) { reply(w, f.invocations) }))
+	handle("GET /functions/{id}/calls", f.with(func(w http.ResponseWriter, fn *api.Function, _ []byte) { reply(w, f.calls) }))
+	f.handleDomains(handle)
 	handle("GET /tokens", func(w http.ResponseWriter, r *http.Request, _ []byte) { reply(w, f.tokens) })
 	handle("DELETE /tokens/{id}", func(w http.ResponseWriter, r *http.Request, _ []byte) {
 		i := slices.IndexFunc(f.tokens, func(t api.Token) bool { return t.ID == r.PathValue("id") })
@@ -147,7 +151,10 @@ func (f *fake) save(w http.ResponseWriter, fn *api.Function, body []byte) {
 	var in api.ManifestRequest
 	json.Unmarshal(body, &in)
 	newest := fn.Versions[0]
-	v := api.Manifest{Version: newest.Version, Code: *in.Code, Files: in.Files, Language: *in.Language, Environment: newest.Environment, Settings: newest.Settings}
+	v := api.Manifest{Version: newest.Version, Code: *in.Code, Files: in.Files, Language: *in.Language, Environment: newest.Environment, Settings: newest.Settings, AllowedDomains: newest.AllowedDomains}
+	if in.AllowedDomains != nil {
+		v.AllowedDomains = in.AllowedDomains
+	}
 	if in.Environment != nil {
 		v.Environment = in.Environment
 	}

@@ -16,18 +16,24 @@ import (
 )
 
 func (a *app) logs() *cobra.Command {
-	var follow bool
+	var follow, calls bool
 	var since, until string
 	var filter client.LogFilter
 	cmd := &cobra.Command{
 		Use:   "logs NAME|UUID",
-		Short: "Print what a function logged",
+		Short: "Print what a function logged or, with --calls, what it called",
 		Long: `Prints log entries, oldest first: the newest --limit of those that match.
 --follow goes on with new ones until it is stopped. With --json each line is
-one entry.`,
+one entry.
+
+--calls prints outbound calls instead: when, for which invocation, method where
+it is visible, host, status, bytes sent and received, how long it took, and ok,
+refused (convoke domain add allows a domain), limited or failed with the reason.
+It goes with --since, --until, --request-id and --limit.`,
 		Example: `  convoke logs greeting --since 1h --level warn,error
   convoke logs greeting --follow
-  convoke logs greeting --request-id 5d1c2b7e-3f40-4a86-9b1d-7c2e90a4f611 --json`,
+  convoke logs greeting --request-id 5d1c2b7e-3f40-4a86-9b1d-7c2e90a4f611 --json
+  convoke logs greeting --calls --since 10m`,
 		Args:              args("NAME"),
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,6 +49,8 @@ one entry.`,
 				return err
 			}
 			switch {
+			case calls && (follow || len(filter.Levels) > 0 || filter.Text != ""):
+				return usagef("--calls goes with --since, --until, --request-id and --limit only")
 			case follow && until != "":
 				return usagef("--follow has no end: leave out --until")
 			case filter.Limit < 0 || filter.Limit > 1000 || filter.Limit == 0 && !follow:
@@ -50,11 +58,15 @@ one entry.`,
 			case filter.Limit == 0:
 				filter.Limit = -1 // only what comes from now on
 			}
+			if calls {
+				return a.runCalls(cmd.Context(), args[0], client.CallFilter{RequestID: filter.RequestID, From: filter.From, To: filter.To, Limit: filter.Limit})
+			}
 			return a.runLogs(cmd.Context(), args[0], filter, follow)
 		},
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&follow, "follow", "f", false, "go on with new entries")
+	f.BoolVar(&calls, "calls", false, "print outbound calls instead of log entries")
 	f.StringSliceVar(&filter.Levels, "level", nil, "only these levels: debug, info, warn, error; may be repeated")
 	f.StringVar(&since, "since", "", "only entries from then on: a duration such as 15m, or a time such as 2026-11-23T08:00:00Z")
 	f.StringVar(&until, "until", "", "only entries before then, as for --since")

@@ -15,14 +15,15 @@ import (
 )
 
 // projectConfig is config.json: the layout of the reference's command line,
-// whose other members (input, version) are of no use here, and settings, which
-// only Convoke has.
+// whose other members (input, version) are of no use here, and settings and
+// allowedDomains, which only Convoke has.
 type projectConfig struct {
 	Name        string
 	Event       *string
 	Description *string
 	Environment variables        // nil is absent
 	Settings    *projectSettings // nil is absent
+	Domains     domains          // nil is absent
 }
 
 // projectSettings are the settings of config.json.
@@ -54,7 +55,7 @@ func (c *projectConfig) UnmarshalJSON(b []byte) error {
 	var unused any
 	return fill(b, "", map[string]any{
 		"name": &c.Name, "event": &c.Event, "description": &c.Description,
-		"environmentVariables": &c.Environment, "settings": &c.Settings,
+		"environmentVariables": &c.Environment, "settings": &c.Settings, "allowedDomains": &c.Domains,
 		"input": &unused, "version": &unused,
 	})
 }
@@ -101,6 +102,17 @@ func kindOf(into any) string {
 		return "a whole number"
 	}
 	return "text"
+}
+
+// domains are the allowed domains that a function is narrowed to.
+type domains []string
+
+// UnmarshalJSON says in the user's words what is expected.
+func (d *domains) UnmarshalJSON(b []byte) error {
+	if err := json.Unmarshal(b, (*[]string)(d)); err != nil {
+		return errors.New(`allowedDomains is a list such as ["api.example.com"], or ["*"] for all that the account allows`)
+	}
+	return nil
 }
 
 // variables are environment variables, written as an object or as a list of

@@ -45,10 +45,25 @@ type Config struct {
 	MaxWaiters             int           `yaml:"maxWaiters" env:"MAX_WAITERS" help:"invocations that may wait for an instance of one function; more are refused with 429"`
 	MaxWait                time.Duration `yaml:"maxWait" env:"MAX_WAIT" help:"how long an invocation waits for an instance"`
 
+	Domain         string        `yaml:"domain" env:"DOMAIN" help:"domain below which this server's host names are; clients find them by discovery"`
+	HostsV1        string        `yaml:"hostsV1" env:"HOSTS_V1" help:"host names that discovery gives accounts of generation V1 instead of those below domain, such as faasGW=gw.example.com,faasUI=ui.example.com"`
+	HostsV2        string        `yaml:"hostsV2" env:"HOSTS_V2" help:"the same for accounts of generation V2, such as faasGW=fninvocations.example.com"`
+	Generation     Generation    `yaml:"generation" env:"GENERATION" help:"generation of accounts that have none of their own: V1 or V2"`
+	TLS            TLS           `yaml:"tls" env:"TLS" help:"serve HTTPS too, with a certificate of the server's own authority (dev), from files (file) or of a public authority (acme); or off"`
+	HTTPSListen    string        `yaml:"httpsListen" env:"HTTPS_LISTEN" help:"address to serve HTTPS on, unless tls is off"`
+	HTTPListen     string        `yaml:"httpListen" env:"HTTP_LISTEN" help:"address to answer discovery and ACME challenges on over plain HTTP, and to redirect the rest to HTTPS, unless tls is off; off for none"`
+	TLSCert        string        `yaml:"tlsCert" env:"TLS_CERT" help:"file of the certificate chain (PEM) for tls file; read again when it changes"`
+	TLSKey         string        `yaml:"tlsKey" env:"TLS_KEY" help:"file of the private key (PEM) for tls file"`
+	ACMEEmail      string        `yaml:"acmeEmail" env:"ACME_EMAIL" help:"address that the ACME authority may write to"`
+	ACMEDirectory  string        `yaml:"acmeDirectory" env:"ACME_DIRECTORY" help:"URL of the ACME authority's directory; Let's Encrypt unless it says another"`
+	TrustedProxies string        `yaml:"trustedProxies" env:"TRUSTED_PROXIES" help:"addresses or networks of reverse proxies whose forwarding headers are believed, such as 10.0.0.0/8,::1"`
+	BodyTimeout    time.Duration `yaml:"bodyTimeout" env:"BODY_TIMEOUT" help:"how long a client may take to send the body of a request"`
+
 	ShutdownGrace time.Duration `yaml:"shutdownGrace" env:"SHUTDOWN_GRACE" help:"how long a stop lets running invocations finish"`
 	LogRetention  time.Duration `yaml:"logRetention" env:"LOG_RETENTION" help:"how long log entries and invocation records are kept"`
 
 	Limits convoke.Limits `yaml:"limits" envPrefix:"LIMIT_"`
+	Egress Egress         `yaml:"egress" envPrefix:"EGRESS_"`
 
 	sources map[string]string // setting -> where its value came from; absent is the default
 }
@@ -71,9 +86,16 @@ func Default() *Config {
 		Blanks:        4,
 		MaxWaiters:    1000,
 		MaxWait:       10 * time.Second,
+		Domain:        "localhost",
+		Generation:    GenerationV2,
+		TLS:           TLSOff,
+		HTTPSListen:   "0.0.0.0:443",
+		HTTPListen:    "0.0.0.0:80",
+		BodyTimeout:   30 * time.Second,
 		ShutdownGrace: 30 * time.Second,
 		LogRetention:  30 * 24 * time.Hour,
 		Limits:        convoke.DefaultLimits(),
+		Egress:        defaultEgress(),
 	}
 }
 

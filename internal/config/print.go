@@ -59,6 +59,10 @@ func plain(v any) any {
 		return v.String()
 	case Sandbox:
 		return string(v)
+	case TLS:
+		return string(v)
+	case Generation:
+		return string(v)
 	default:
 		return v
 	}

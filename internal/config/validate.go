@@ -22,6 +22,7 @@ func (c *Config) problems(unreadable []string) (problems []string) {
 	if !isAddress(c.Listen) {
 		say("listen", "must be an address such as 127.0.0.1:8080, not %q", c.Listen)
 	}
+	c.edgeProblems(say)
 	if c.Data == "" {
 		say("data", "must name a folder")
 	}
@@ -53,9 +54,12 @@ func (c *Config) problems(unreadable []string) (problems []string) {
 			say(path, "must be from %s to %s, not %s", low, high, got)
 		}
 	}
+	within("bodyTimeout", c.BodyTimeout, time.Millisecond, 10*time.Minute)
 	within("maxWait", c.MaxWait, time.Millisecond, 10*time.Minute)
 	within("shutdownGrace", c.ShutdownGrace, time.Millisecond, time.Hour)
 	within("logRetention", c.LogRetention, time.Minute, 10*365*24*time.Hour)
+
+	c.Egress.problems(say)
 
 	for _, s := range Settings() {
 		v := reflect.ValueOf(c).Elem().FieldByIndex(s.index)

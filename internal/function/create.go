@@ -21,8 +21,8 @@ type CreateInput struct {
 }
 
 // Create makes a function in state Draft with version 1, which is empty unless
-// in brings code. It returns CodeValidation or CodeValidationTooLong for values
-// that break a rule, CodeConflict for a name that is taken, and
+// in brings code. It returns CodeValidation, CodeValidationTooLong or
+// CodeInvalidDomain for values that break a rule, CodeConflict for a name that is taken, and
 // CodeLimitExceeded when the account has all the functions it may have.
 func (s *Service) Create(ctx context.Context, by *convoke.Principal, accountID string, in CreateInput) (*convoke.Function, *convoke.Version, error) {
 	now := time.Now().UTC()

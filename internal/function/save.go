@@ -3,6 +3,7 @@ package function
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,7 +12,7 @@ import (
 )
 
 // Content is what a version consists of, as a change: nil members stay as they
-// are. A map replaces the whole map; an empty one that is not nil empties it.
+// are. A map or list replaces the whole; an empty one that is not nil empties it.
 type Content struct {
 	Code        *string
 	Files       map[string]string
@@ -20,7 +21,13 @@ type Content struct {
 	Runtime     *string           // "" is the default
 	Environment map[string]string
 	Settings    *convoke.Settings
+	// Domains narrows the account's allowed domains; an empty list allows none,
+	// AllDomains alone does not narrow.
+	Domains []string
 }
+
+// AllDomains stands for all domains that the account allows.
+const AllDomains = "*"
 
 // over is a version with the content of old, changed by c. The caller gives it
 // its identity.
@@ -33,6 +40,7 @@ func (c Content) over(old *convoke.Version) *convoke.Version {
 		Runtime:     old.Runtime,
 		Environment: maps.Clone(old.Environment),
 		Settings:    old.Settings,
+		Domains:     slices.Clone(old.Domains),
 	}
 	replace(&v.Code, c.Code)
 	replace(&v.Language, c.Language)
@@ -44,6 +52,12 @@ func (c Content) over(old *convoke.Version) *convoke.Version {
 	}
 	if c.Environment != nil {
 		v.Environment = maps.Clone(c.Environment)
+	}
+	switch {
+	case slices.Equal(c.Domains, []string{AllDomains}):
+		v.Domains = nil
+	case c.Domains != nil:
+		v.Domains = slices.Clone(c.Domains)
 	}
 	// A version says which runtime it was made for: a later server with
 	// another default must not move old code to it.
@@ -76,8 +90,9 @@ const saveAttempts = 10
 // Save stores the change as a new version, which is not deployed. Version 1, as
 // long as it has no code, is filled instead. It returns CodeRevision when the
 // base is not the newest version, CodeUnchanged when nothing would change,
-// CodeActionNotAllowed while the function is busy, CodeValidation or
-// CodeValidationTooLong for values that break a rule, and CodeFunctionNotFound.
+// CodeActionNotAllowed while the function is busy, CodeValidation,
+// CodeValidationTooLong or CodeInvalidDomain for values that break a rule, and
+// CodeFunctionNotFound.
 // Whether the code compiles is found out by Deploy: unfinished work can be saved.
 func (s *Service) Save(ctx context.Context, by *convoke.Principal, accountID, functionID string, in SaveInput) (*convoke.Function, *convoke.Version, error) {
 	for attempt := 1; ; attempt++ {
@@ -161,6 +176,10 @@ func contentOf(v *convoke.Version) Content {
 		Runtime:     &v.Runtime,
 		Environment: v.Environment,
 		Settings:    &v.Settings,
+		Domains:     v.Domains,
+	}
+	if c.Domains == nil {
+		c.Domains = []string{AllDomains}
 	}
 	if c.Files == nil {
 		c.Files = map[string]string{}

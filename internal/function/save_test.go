@@ -67,6 +67,9 @@ func TestSaveChangesOnlyWhatIsGiven(t *testing.T) {
 		{"language", function.Content{Language: &typed}, func() { v.Language = typed }},
 		{"runtime", function.Content{Runtime: &node24}, func() { v.Runtime = node24 }},
 		{"settings", function.Content{Settings: &convoke.Settings{}}, func() { v.Settings = convoke.Settings{} }},
+		{"domains", function.Content{Domains: []string{"a.example.com"}}, func() { v.Domains = []string{"a.example.com"} }},
+		{"no domain", function.Content{Domains: []string{}}, func() { v.Domains = []string{} }},
+		{"all domains", function.Content{Domains: []string{function.AllDomains}}, func() { v.Domains = nil }},
 	} {
 		if _, _, err := b.Save(t.Context(), dev, account, f.ID, function.SaveInput{Content: step.in}); err != nil {
 			t.Fatalf("%s: %v", step.what, err)
@@ -107,6 +110,7 @@ func TestSaveRefusals(t *testing.T) {
 	b.wantCode("number to come", save(func(in *function.SaveInput) { in.Base = 3 }), convoke.CodeRevision)
 	b.wantCode("stale id", save(func(in *function.SaveInput) { in.BaseID = first.ID }), convoke.CodeRevision)
 	b.wantCode("no code", save(func(in *function.SaveInput) { in.Code = &none }), convoke.CodeValidation)
+	b.wantCode("domain", save(func(in *function.SaveInput) { in.Domains = []string{"*", "a.example.com"} }), convoke.CodeInvalidDomain)
 	b.wantCode("language", save(func(in *function.SaveInput) { in.Language = &ruby }), convoke.CodeValidation)
 	if got := b.current(f); got.LatestVersion != 2 {
 		t.Errorf("refused saves made version %d", got.LatestVersion)
@@ -156,7 +160,7 @@ func TestRestore(t *testing.T) {
 	b := setup(t, nil)
 	f := b.create("f", good)
 	if _, _, err := b.Save(t.Context(), dev, account, f.ID, function.SaveInput{Content: function.Content{
-		Files: map[string]string{"a.js": "1"}, Environment: map[string]string{"A": "1"}, Settings: &convoke.Settings{Concurrency: 2}}}); err != nil {
+		Files: map[string]string{"a.js": "1"}, Environment: map[string]string{"A": "1"}, Settings: &convoke.Settings{Concurrency: 2}, Domains: []string{}}}); err != nil {
 		t.Fatal(err)
 	}
 	b.mustDeploy(f, 0)

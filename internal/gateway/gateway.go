@@ -132,8 +132,8 @@ func recycle(b *[]byte) {
 	}
 }
 
-// input reads and checks the body of an invocation. It returns CodeInvalid
-// and CodePayloadTooLarge.
+// input reads and checks the body of an invocation. It returns CodeInvalid,
+// CodePayloadTooLarge and CodeRequestTimeout.
 func (g *Gateway) input(w http.ResponseWriter, r *http.Request, buf *[]byte) ([]byte, error) {
 	n := r.ContentLength
 	if n < 0 || n > g.payloadBytes {
@@ -148,6 +148,9 @@ func (g *Gateway) input(w http.ResponseWriter, r *http.Request, buf *[]byte) ([]
 	}
 	body := (*buf)[:n]
 	if _, err := io.ReadFull(r.Body, body); err != nil {
+		if slow, ok := errors.AsType[*convoke.Error](err); ok {
+			return nil, slow
+		}
 		return nil, convoke.Errorf(convoke.CodeInvalid, "The body ended after fewer bytes than Content-Length says")
 	}
 	return invoke.ParseInput(body)

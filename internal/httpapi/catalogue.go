@@ -19,7 +19,10 @@ func (s *server) listEvents(w http.ResponseWriter, _ *http.Request, _ *convoke.P
 	return httpx.WriteJSON(w, http.StatusOK, out)
 }
 
-func (s *server) listRuntimes(w http.ResponseWriter, _ *http.Request, _ *convoke.Principal) error {
+func (s *server) listRuntimes(w http.ResponseWriter, r *http.Request, _ *convoke.Principal) error {
+	if s.v1(r) {
+		return httpx.WriteJSON(w, http.StatusOK, runtimesV1())
+	}
 	out := make([]api.Runtime, len(convoke.Runtimes))
 	for i, rt := range convoke.Runtimes {
 		out[i] = api.Runtime{

@@ -41,7 +41,7 @@ func (s *server) deploy(w http.ResponseWriter, r *http.Request, by *convoke.Prin
 	d := pending.Deployment()
 	if !wait {
 		out := deployAnswer(d, fmt.Sprintf("Deployment of version %d has started.", d.VersionNumber))
-		return httpx.WriteJSON(w, http.StatusAccepted, out)
+		return s.writeDeployed(w, r, http.StatusAccepted, out)
 	}
 	defer allow(w, deployTime)()
 	if d, err = pending.Wait(r.Context()); err != nil {
@@ -53,7 +53,7 @@ func (s *server) deploy(w http.ResponseWriter, r *http.Request, by *convoke.Prin
 	}
 	out := deployAnswer(d, fmt.Sprintf("Version %d is deployed.", d.VersionNumber))
 	out.State, out.Warnings = string(f.State), d.Problems
-	return httpx.WriteJSON(w, http.StatusOK, out)
+	return s.writeDeployed(w, r, http.StatusOK, out)
 }
 
 func deployAnswer(d *convoke.Deployment, message string) api.DeployResponse {
@@ -66,7 +66,7 @@ func (s *server) undeploy(w http.ResponseWriter, r *http.Request, by *convoke.Pr
 	if err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, api.DeployResponse{
+	return s.writeDeployed(w, r, http.StatusOK, api.DeployResponse{
 		Message: f.Name + " is undeployed.", Version: f.LatestVersion, State: string(f.State),
 	})
 }

@@ -12,6 +12,7 @@ import (
 
 	"convoke"
 	"convoke/internal/auth"
+	"convoke/internal/domain"
 	"convoke/internal/function"
 	"convoke/internal/httpx"
 	"convoke/internal/metric"
@@ -45,8 +46,8 @@ type Probes struct {
 	MetricsPublic bool
 }
 
-// Config wires the API. Every member but RuntimeBuilds, Extra, V1, Drain and
-// Observe is required.
+// Config wires the API. Every member but RuntimeBuilds, BodyTimeout, Extra,
+// V1, Drain and Observe is required.
 type Config struct {
 	Functions   *function.Service
 	Tester      Tester
@@ -54,6 +55,9 @@ type Config struct {
 	Logs        convoke.LogStore
 	Metrics     *metric.Recorder
 	Invocations convoke.InvocationStore
+	Activities  convoke.ActivityStore
+	Domains     *domain.Service
+	Calls       convoke.CallStore
 	Auth        *auth.Auth
 	Gateway     Gateway
 	Probes      Probes
@@ -61,9 +65,12 @@ type Config struct {
 	RuntimeBuilds map[string]string
 	Limits        convoke.Limits
 	Logger        *slog.Logger
-	// Extra are further routes: other dialects, the console.
+	Discovery     Discovery
+	// BodyTimeout is how long the body of a request may take; 0 is httpx's default.
+	BodyTimeout time.Duration
+	// Extra are further routes: the console.
 	Extra []Route
-	// V1 reports whether a caller wants errors in the V1 dialect; nil: never.
+	// V1 reports whether a caller speaks the V1 dialect; nil: never.
 	V1 func(*http.Request) bool
 	// Drain is closed when the server begins to stop, to end streams.
 	Drain <-chan struct{}
@@ -84,13 +91,13 @@ func New(c Config) (http.Handler, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	s := &server{Config: c, edge: httpx.New(httpx.Config{Logger: c.Logger, V1: c.V1, Drain: c.Drain, Observe: c.Observe})}
+	s := &server{Config: c, edge: httpx.New(httpx.Config{Logger: c.Logger, V1: c.V1, Drain: c.Drain, Observe: c.Observe, BodyTimeout: c.BodyTimeout})}
 	routes := s.routes()
 	document, err := json.MarshalIndent(openAPI(routes), "", "  ")
 	if err != nil {
 		return nil, err
 	}
-	routes = append(routes, documentRoute(document))
+	routes = append(append(routes, documentRoute(document)), s.v1Routes()...)
 	mux := http.NewServeMux()
 	for _, rt := range routes {
 		if !rt.Rule.valid() || rt.Handle == nil {
@@ -104,9 +111,11 @@ func New(c Config) (http.Handler, error) {
 func (c *Config) check() error {
 	for name, missing := range map[string]bool{
 		"Functions": c.Functions == nil, "Tester": c.Tester == nil, "Log": c.Log == nil, "Logs": c.Logs == nil,
-		"Metrics": c.Metrics == nil, "Invocations": c.Invocations == nil, "Auth": c.Auth == nil, "Logger": c.Logger == nil,
-		"Gateway": c.Gateway.Invoke == nil || c.Gateway.Event == nil || c.Gateway.Implemented == nil,
-		"Probes":  c.Probes.Live == nil || c.Probes.Ready == nil || c.Probes.Metrics == nil,
+		"Metrics": c.Metrics == nil, "Invocations": c.Invocations == nil, "Activities": c.Activities == nil, "Auth": c.Auth == nil, "Logger": c.Logger == nil,
+		"Domains": c.Domains == nil, "Calls": c.Calls == nil,
+		"Discovery": c.Discovery.Generations == nil,
+		"Gateway":   c.Gateway.Invoke == nil || c.Gateway.Event == nil || c.Gateway.Implemented == nil,
+		"Probes":    c.Probes.Live == nil || c.Probes.Ready == nil || c.Probes.Metrics == nil,
 	} {
 		if missing {
 			return convoke.Errorf(convoke.CodeInternal, "httpapi.New: %s is not wired", name)

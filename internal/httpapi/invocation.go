@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -12,10 +11,8 @@ import (
 	"convoke/internal/metric"
 )
 
-const (
-	reportSpan = 31 * 24 * time.Hour // longest span of a report
-	countStep  = 6 * time.Hour       // a report over the account reads so much at a time
-)
+// reportSpan is the longest span of a report.
+const reportSpan = 31 * 24 * time.Hour
 
 var outcomes = []convoke.Outcome{
 	convoke.OutcomeUnknown, convoke.OutcomeSucceeded, convoke.OutcomeCodingFailure,
@@ -82,6 +79,9 @@ func (s *server) reportInvocations(w http.ResponseWriter, r *http.Request, by *c
 	out := api.InvocationReport{UUID: id, InvocationStatistics: make([]api.InvocationStatistics, len(buckets))}
 	for i, b := range buckets {
 		out.InvocationStatistics[i] = statistics(b, states)
+	}
+	if s.v1(r) {
+		return httpx.WriteJSON(w, http.StatusOK, reportV1(out))
 	}
 	return httpx.WriteJSON(w, http.StatusOK, out)
 }
@@ -152,30 +152,16 @@ func (s *server) countInvocations(w http.ResponseWriter, r *http.Request, by *co
 	if err := checkSpan(q, from, to); err != nil {
 		return err
 	}
-	sums := map[string]*api.InvocationCount{}
-	for at := from.Truncate(time.Minute); at.Before(to); at = at.Add(countStep) {
-		end := at.Add(countStep)
-		if end.After(to) {
-			end = to
-		}
-		counters, err := s.Metrics.Counters(r.Context(), by.AccountID, "", at, end)
-		if err != nil {
-			return err
-		}
-		for _, c := range counters {
-			sum, ok := sums[c.FunctionID]
-			if !ok {
-				sum = &api.InvocationCount{FunctionUUID: c.FunctionID}
-				sums[c.FunctionID] = sum
-			}
-			sum.SuccessfulInvocations += c.Succeeded
-			sum.FailedInvocations += c.Total() - c.Succeeded
-		}
+	totals, err := s.Metrics.Totals(r.Context(), by.AccountID, from, to)
+	if err != nil {
+		return err
 	}
-	out := make([]api.InvocationCount, 0, len(sums))
-	for _, sum := range sums {
-		out = append(out, *sum)
+	out := make([]api.InvocationCount, len(totals))
+	for i, c := range totals {
+		out[i] = api.InvocationCount{FunctionUUID: c.FunctionID, SuccessfulInvocations: c.Succeeded, FailedInvocations: c.Total() - c.Succeeded}
 	}
-	slices.SortFunc(out, func(a, b api.InvocationCount) int { return strings.Compare(a.FunctionUUID, b.FunctionUUID) })
+	if s.v1(r) {
+		return httpx.WriteJSON(w, http.StatusOK, countsV1(out))
+	}
 	return httpx.WriteJSON(w, http.StatusOK, out)
 }

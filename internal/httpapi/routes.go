@@ -58,6 +58,8 @@ func (s *server) routes() []Route {
 		logs   = Permission(convoke.PermLogRead)
 		report = Permission(convoke.PermReportRead)
 		tokens = Permission(convoke.PermTokenWrite)
+		look   = Permission(convoke.PermDomainRead)
+		allow  = Permission(convoke.PermDomainWrite)
 		gw     = s.Gateway
 	)
 	metrics := tokens
@@ -65,7 +67,7 @@ func (s *server) routes() []Route {
 		metrics = Public
 	}
 	table := []Route{
-		{Method: "GET", Path: account + "/functions", Rule: read, Handle: s.listFunctions, Doc: Doc{ID: "listFunctions", Tag: "functions",
+		{Method: "GET", Path: account + "/functions", Rule: read.WrongIsForbidden(), Handle: s.listFunctions, Doc: Doc{ID: "listFunctions", Tag: "functions",
 			Summary: "List functions in order of name", Query: functionQuery, Response: []api.Function{}, Codes: codes(convoke.CodeInvalid)}},
 		{Method: "POST", Path: account + "/functions", Rule: write, Handle: s.createFunction, Doc: Doc{ID: "createFunction", Tag: "functions",
 			Summary: "Create a function; its code follows with saveManifest", Request: api.CreateFunctionRequest{}, Response: api.Function{}, Status: http.StatusCreated,
@@ -125,6 +127,19 @@ func (s *server) routes() []Route {
 		{Method: "GET", Path: account + "/logs", Rule: logs, Handle: s.queryLogs, Doc: logDoc("queryAccountLogs", "Search the logs of all functions", false)},
 		{Method: "GET", Path: account + "/logs/stream", Rule: logs, Handle: s.streamLogs, Doc: streamDoc("streamAccountLogs", "Watch the logs of all functions")},
 
+		{Method: "GET", Path: oneFn + "/calls", Rule: logs, Handle: s.listCalls, Doc: Doc{ID: "listCalls", Tag: "calls",
+			Summary: "List a function's outbound calls, newest first", Query: callQuery, Response: []api.Call{}, Codes: codes(convoke.CodeInvalid, convoke.CodeFunctionNotFound)}},
+		{Method: "GET", Path: account + "/calls", Rule: logs, Handle: s.listCalls, Doc: Doc{ID: "listAccountCalls", Tag: "calls",
+			Summary: "List the outbound calls of all functions, newest first", Query: callQuery, Response: []api.Call{}, Codes: codes(convoke.CodeInvalid)}},
+
+		{Method: "GET", Path: account + "/domains", Rule: look, Handle: s.listDomains, Doc: Doc{ID: "listDomains", Tag: "domains",
+			Summary: "List the domains that functions may call, in order of name and port", Response: []api.Domain{}}},
+		{Method: "POST", Path: account + "/domains", Rule: allow, Handle: s.addDomain, Doc: Doc{ID: "addDomain", Tag: "domains",
+			Summary: "Allow a domain; it holds for the next call", Request: api.AddDomainRequest{}, Response: api.Domain{}, Status: http.StatusCreated,
+			Codes: codes(convoke.CodeInvalid, convoke.CodeInvalidDomain, convoke.CodeConflict, convoke.CodeLimitExceeded, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
+		{Method: "DELETE", Path: account + "/domains/{domain}", Rule: allow, Handle: s.removeDomain, Doc: Doc{ID: "removeDomain", Tag: "domains",
+			Summary: "Remove an allowed domain by its id; it holds for the next call", Status: http.StatusNoContent, Codes: codes(convoke.CodeNotFound)}},
+
 		{Method: "GET", Path: account + "/events", Rule: read, Handle: s.listEvents, Doc: Doc{ID: "listEvents", Tag: "catalogue",
 			Summary: "List the events of the catalogue", Response: []api.Event{}}},
 		{Method: "GET", Path: account + "/runtimes", Rule: read, Handle: s.listRuntimes, Doc: Doc{ID: "listRuntimes", Tag: "catalogue",
@@ -145,6 +160,7 @@ func (s *server) routes() []Route {
 		{Method: "GET", Path: "/metrics", Rule: metrics, Handle: plain(s.Probes.Metrics), Quiet: true, Doc: Doc{ID: "metrics", Tag: "server",
 			Summary: "Metrics in the Prometheus text format", Response: "", Media: "text/plain"}},
 	}
+	table = append(table, s.discoveryRoutes()...)
 	return append(table, s.Extra...)
 }
 
@@ -182,7 +198,7 @@ func streamDoc(id, summary string) Doc {
 func codes(c ...convoke.Code) []convoke.Code { return c }
 
 var (
-	saveCodes = codes(convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeValidationTooLong, convoke.CodeFunctionNotFound, convoke.CodeUnchanged,
+	saveCodes = codes(convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeValidationTooLong, convoke.CodeInvalidDomain, convoke.CodeFunctionNotFound, convoke.CodeUnchanged,
 		convoke.CodeRevision, convoke.CodeActionNotAllowed, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)
 	invokeCodes = codes(convoke.CodeInvalid, convoke.CodeFunctionNotFound, convoke.CodePayloadTooLarge, convoke.CodeThrottled, convoke.CodeUnavailable,
 		convoke.CodeThrew, convoke.CodeRuntimeError, convoke.CodeTimeout, convoke.CodeLimitReached)
@@ -213,6 +229,10 @@ var (
 	}
 	invocationQuery = append(slices.Clone(fromToQuery),
 		Param{Name: "outcome", Type: "string", About: "only these", Repeated: true, Values: texts(outcomes)})
+	callQuery = append(slices.Clone(fromToQuery),
+		Param{Name: "host", Type: "string", About: "only calls of this host"},
+		Param{Name: "outcome", Type: "string", About: "only these", Repeated: true, Values: texts(callOutcomes)},
+		Param{Name: "before", Type: "integer", About: "only calls with a smaller id, for the next page"})
 	logQuery = append(slices.Clone(fromToQuery),
 		Param{Name: "level", Type: "string", About: "only these levels", Repeated: true, Values: texts(convoke.LogLevels)},
 		Param{Name: "text", Type: "string", About: "only entries that contain it, in either case"},

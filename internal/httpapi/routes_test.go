@@ -15,7 +15,8 @@ import (
 func TestEveryRouteIsGuarded(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
-	routes := (&server{Config: w.config}).routes()
+	s := &server{Config: w.config}
+	routes := append(s.routes(), s.v1Routes()...)
 	if len(routes) < 35 {
 		t.Fatalf("the table has %d routes", len(routes))
 	}
@@ -43,6 +44,9 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 				want[string(role)] = convoke.CodeForbidden
 			}
 		}
+		if rt.Rule.wrongIsForbidden {
+			want["wrong"] = convoke.CodeForbidden
+		}
 		for as, code := range want {
 			status, header, body := w.do(t, as, rt.Method, path, "", nil)
 			var got api.Error
@@ -69,7 +73,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 
 // example fills the wildcards of a path.
 func example(path string) string {
-	return strings.NewReplacer("{account}", home, "{uuid}", "f1", "{version}", "1", "{event}", "conversational_command", "{token}", "t1").Replace(path)
+	return strings.NewReplacer("{$}", "", "{account}", home, "{uuid}", "f1", "{version}", "1", "{event}", "conversational_command", "{token}", "t1", "{domain}", "d1", "{service}", "faasGW").Replace(path)
 }
 
 // TestOtherAccountsDoNotShow compares the refusals for an account that exists

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 
 	"convoke"
@@ -13,6 +14,8 @@ import (
 type Rule struct {
 	public bool
 	perm   convoke.Permission
+	// wrongIsForbidden answers 403, not 401, to a token that is no good.
+	wrongIsForbidden bool
 }
 
 // Public lets everybody in, without a token.
@@ -22,6 +25,14 @@ var Public = Rule{public: true}
 // without one, in the account that the first start created, which is the
 // operator's own.
 func Permission(p convoke.Permission) Rule { return Rule{perm: p} }
+
+// WrongIsForbidden makes the answer to an unknown, expired or revoked token
+// 403, as the tests of one client of the reference want it on one route
+// (docs/adr/0011). A request without a token gets 401 all the same.
+func (rl Rule) WrongIsForbidden() Rule {
+	rl.wrongIsForbidden = true
+	return rl
+}
 
 func (rl Rule) valid() bool { return rl.public != (rl.perm != "") }
 
@@ -33,7 +44,7 @@ func (s *server) guard(rt Route) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		p, err := s.Auth.Authenticate(r)
 		if err != nil {
-			return err
+			return rt.Rule.refusal(r, err)
 		}
 		httpx.SetPrincipal(w, p)
 		account := r.PathValue("account")
@@ -45,4 +56,13 @@ func (s *server) guard(rt Route) httpx.Handler {
 		}
 		return rt.Handle(w, r, p)
 	}
+}
+
+// refusal is what a caller who could not be identified is told.
+func (rl Rule) refusal(r *http.Request, err error) error {
+	e, ok := errors.AsType[*convoke.Error](err)
+	if !ok || e.Code != convoke.CodeUnauthorized || !rl.wrongIsForbidden || r.Header.Get("Authorization") == "" {
+		return err
+	}
+	return &convoke.Error{Code: convoke.CodeForbidden, Message: e.Message, Cause: err}
 }

@@ -129,6 +129,17 @@ var scenarios = map[string][]step{
 		{as: "invoker", do: "POST /events/e1/invoke", body: `{}`, status: 200, has: []string{`[]`}},
 		{as: "invoker", do: "GET /events/e1/isImplemented", status: 200, has: []string{`{"implemented":false}`}},
 	},
+	"discovery": {
+		// Clients of the reference send a content type, no token, and refuse members they do not know.
+		{do: "GET /service/baseURI.json?version=1.0", status: 200,
+			has: []string{`{"baseURIs":[{"service":"faasGW","account":"10000001","baseURI":"fninvocations.example.com"},{"service":"faasUI","account":"10000001","baseURI":"functions.example.com"}]}`}},
+		{do: "GET /api/account/" + other + "/service/baseURI.json?version=1.0", status: 200,
+			has: []string{`{"baseURIs":[{"service":"faasGW","account":"20000002","baseURI":"gw.example.com"}]}`}},
+		{do: "GET /api/account/le12345/service/baseURI.json?version=1.0", status: 200, has: []string{"\n{\"baseURIs\":[]}\n"}},
+		{do: "GET /service/faasUI/baseURI.json?version=1.0", status: 200, has: []string{`{"service":"faasUI","account":"10000001","baseURI":"functions.example.com"}`}},
+		{do: "GET /service/asyncMessagingEnt/baseURI.json", status: 404, has: []string{`"code":"com.liveperson.faas.db.not-found"`}},
+		{do: "GET /api/account/30000003/service/faasGW/baseURI.json", status: 404, has: []string{"db.not-found"}},
+	},
 	"tokens": {
 		{as: "admin", do: "POST /tokens", body: `{"name":"ci","roles":["developer"],"ttlSeconds":3600}`, status: 201, has: []string{`"token":"cvk_`, `"roles":["developer"]`, `"expiresAt":"2`, "Cache-Control: no-store"},
 			save: map[string]string{"id": "id", "text": "token"}},
@@ -137,7 +148,10 @@ var scenarios = map[string][]step{
 		{as: "admin", do: "GET /tokens", status: 200, has: []string{`"id":"{id}"`, `"name":"ci"`}, lacks: []string{"cvk_", "{text}", "hash", "revokedAt"}},
 		{as: "other", do: "DELETE /api/account/" + other + "/tokens/{id}", status: 404, has: []string{"db.not-found"}},
 		{as: "admin", do: "DELETE /tokens/{id}", status: 204},
-		{as: "{text}", do: "GET /functions", status: 401, has: []string{`"code":"convoke.auth.unauthorized"`, "Www-Authenticate: Bearer"}},
+		{as: "{text}", do: "GET /events", status: 401, has: []string{`"code":"convoke.auth.unauthorized"`, "Www-Authenticate: Bearer"}},
+		// A client of the reference tests for this one.
+		{as: "{text}", do: "GET /functions", status: 403, has: []string{`"code":"convoke.auth.forbidden"`}, lacks: []string{"Www-Authenticate"}},
+		{as: "", do: "GET /functions", status: 401, has: []string{`"code":"convoke.auth.unauthorized"`, "Www-Authenticate: Bearer"}},
 		{as: "admin", do: "GET /tokens", status: 200, has: []string{`"revokedAt":"2`}},
 		{as: "admin", do: "POST /tokens", body: `{"name":"ci","roles":["king"]}`, status: 400, has: []string{"validation", "king"}},
 		{as: "admin", do: "POST /tokens", body: `{"name":"ci","roles":["admin"],"ttlSeconds":-9223372036854775808}`, status: 400, has: []string{"validation"}},

@@ -15,7 +15,9 @@ import (
 	"convoke"
 	"convoke/internal/auth"
 	"convoke/internal/build"
+	"convoke/internal/domain"
 	"convoke/internal/function"
+	"convoke/internal/gateway"
 	"convoke/internal/httpx"
 	"convoke/internal/metric"
 	"convoke/internal/runlog"
@@ -60,11 +62,14 @@ func setup(t *testing.T) *world {
 	})
 	drain := make(chan struct{})
 	w.config = Config{
-		Functions: functions, Tester: tester{functions}, Log: w.log, Logs: store, Metrics: w.meter, Invocations: store, Auth: people,
+		Functions: functions, Tester: tester{functions}, Log: w.log, Logs: store, Metrics: w.meter, Invocations: store, Activities: store, Auth: people,
+		Domains: domain.New(domain.Config{Store: store, Limits: convoke.DefaultLimits()}), Calls: store,
 		Gateway:       Gateway{Invoke: answer(`"invoked"`), Event: answer(`[]`), Implemented: answer(`{"implemented":false}`)},
 		Probes:        Probes{Live: http.HandlerFunc(alive), Ready: http.HandlerFunc(alive), Metrics: http.HandlerFunc(alive)},
 		RuntimeBuilds: map[string]string{"node26": "26.2.0"},
 		Limits:        convoke.DefaultLimits(), Logger: silent, Drain: drain,
+		Discovery: Discovery{V1: map[string]string{"faasGW": "gw.example.com"}, V2: map[string]string{"faasUI": "functions.example.com", "faasGW": "fninvocations.example.com"}, Generations: generations{}},
+		V1:        gateway.V1,
 	}
 	h, err := New(w.config)
 	if err != nil {
@@ -119,6 +124,16 @@ func compile(_ context.Context, s build.Source) (*build.Output, error) {
 	}
 	return &build.Output{ID: s.Code, Format: "esm", Contract: convoke.ContractV2, Code: []byte(s.Code),
 		Warnings: []convoke.Problem{{File: "index.js", Line: 1, Column: 1, Text: "dubious"}}}, nil
+}
+
+// generations: the other account is of the first one, and there are no more.
+type generations struct{}
+
+func (generations) Generation(_ context.Context, accountID string) (bool, error) {
+	if accountID != home && accountID != other {
+		return false, convoke.Errorf(convoke.CodeNotFound, "there is no account %s", accountID)
+	}
+	return accountID == other, nil
 }
 
 type runner struct{}

@@ -34,11 +34,18 @@ func (s *server) createToken(w http.ResponseWriter, r *http.Request, by *convoke
 	if err != nil {
 		return err
 	}
+	if err := s.record(r, by, "token.create", t.ID, t.Name, nil, tokenBody(t)); err != nil {
+		return err
+	}
 	return httpx.WriteJSON(w, http.StatusCreated, api.CreateTokenResponse{Token: tokenBody(t), Text: text.Reveal()})
 }
 
 func (s *server) revokeToken(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
-	if err := s.Auth.Revoke(r.Context(), by.AccountID, r.PathValue("token")); err != nil {
+	id := r.PathValue("token")
+	if err := s.Auth.Revoke(r.Context(), by.AccountID, id); err != nil {
+		return err
+	}
+	if err := s.record(r, by, "token.revoke", id, "", nil, nil); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

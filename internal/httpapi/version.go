@@ -36,7 +36,7 @@ func (s *server) manifestBytes() int64 {
 func saveInput(in *api.ManifestRequest) function.SaveInput {
 	out := function.SaveInput{BaseID: in.ID, Content: function.Content{
 		Code: in.Code, Files: in.Files, Runtime: in.Runtime, Environment: in.Environment,
-		Language: (*convoke.Language)(in.Language), Contract: (*convoke.Contract)(in.Contract),
+		Domains: in.AllowedDomains, Language: (*convoke.Language)(in.Language), Contract: (*convoke.Contract)(in.Contract),
 	}}
 	if in.Version != nil {
 		out.Base = *in.Version
@@ -113,7 +113,7 @@ func manifest(v *convoke.Version) api.Manifest {
 		ID: v.ID, Version: v.Number, Runtime: v.Runtime, Code: v.Code, Environment: v.Environment,
 		CreatedAt: api.Time{Time: v.CreatedAt}, CreatedBy: v.CreatedBy,
 		UpdatedAt: api.Time{Time: v.CreatedAt}, UpdatedBy: v.CreatedBy,
-		Language: string(v.Language), Contract: string(v.Contract), Files: v.Files,
+		Language: string(v.Language), Contract: string(v.Contract), Files: v.Files, AllowedDomains: v.Domains,
 		Settings: api.Settings{
 			TimeoutMs:          v.Settings.Timeout.Milliseconds(),
 			MemoryMiB:          v.Settings.MemoryMiB,

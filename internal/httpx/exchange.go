@@ -30,7 +30,9 @@ var (
 // override the headers.
 func (e *Edge) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := &exchange{ResponseWriter: w, edge: e, request: r, start: time.Now()}
+		x := &exchange{ResponseWriter: w, edge: e, start: time.Now()}
+		r = e.limitBody(x, r)
+		x.request = r
 		h := w.Header()
 		h[requestIDHeader] = identify(r)
 		h["X-Content-Type-Options"] = noSniff
@@ -91,6 +93,7 @@ type exchange struct {
 	edge      *Edge
 	request   *http.Request
 	start     time.Time
+	body      timedBody // what r.Body is replaced with, to save an allocation
 	status    int
 	bytes     int64
 	routed    bool // a handler of ours runs; otherwise the mux itself answers
@@ -164,7 +167,7 @@ func (e *Edge) fail(x *exchange, r *http.Request, err error) {
 	switch status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", `Bearer realm="convoke"`)
-	case http.StatusRequestEntityTooLarge:
+	case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
 		h.Set("Connection", "close") // the rest of the body is not worth reading
 	}
 	if shown.RetryAfter > 0 {
@@ -230,7 +233,7 @@ func (e *Edge) finish(x *exchange, r *http.Request) {
 		slog.Int64("bytes", x.bytes),
 		slog.Duration("took", time.Since(x.start)),
 		slog.String("request", RequestID(r)),
-		slog.String("remote", r.RemoteAddr))
+		slog.String("remote", remote(r)))
 	if x.principal != nil {
 		attrs = append(attrs, slog.String("principal", x.principal.String()))
 	}

@@ -5,6 +5,7 @@
 package httpx
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"time"
@@ -14,7 +15,7 @@ import (
 )
 
 // Handler is an HTTP handler that returns its failure instead of writing it.
-// Once it has begun to write a body it must return nil.
+// What it returns after it has begun to write a body stands in the log only.
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
 // Config wires an Edge.
@@ -32,16 +33,20 @@ type Config struct {
 	// Heartbeat is the pause after which a stream sends a comment, so that
 	// proxies keep it open; 0 is 15 s.
 	Heartbeat time.Duration
+	// BodyTimeout is how long the body of a request may take to arrive; 0 is
+	// 30 s. It does not bound what the handler does with it.
+	BodyTimeout time.Duration
 }
 
 // Edge turns Handlers into http.Handlers. Wrap goes around the whole mux,
 // Handle or Plain around each of its handlers.
 type Edge struct {
-	log       *slog.Logger
-	v1        func(r *http.Request) bool
-	drain     <-chan struct{}
-	observe   func(route string, status int)
-	heartbeat time.Duration
+	log         *slog.Logger
+	v1          func(r *http.Request) bool
+	drain       <-chan struct{}
+	observe     func(route string, status int)
+	heartbeat   time.Duration
+	bodyTimeout time.Duration
 }
 
 // New makes an Edge. It panics without a logger: that is a wiring mistake.
@@ -49,7 +54,7 @@ func New(c Config) *Edge {
 	if c.Logger == nil {
 		panic("httpx.New: no logger")
 	}
-	e := &Edge{log: c.Logger, v1: c.V1, drain: c.Drain, observe: c.Observe, heartbeat: c.Heartbeat}
+	e := &Edge{log: c.Logger, v1: c.V1, drain: c.Drain, observe: c.Observe, heartbeat: c.Heartbeat, bodyTimeout: cmp.Or(c.BodyTimeout, 30*time.Second)}
 	if e.v1 == nil {
 		e.v1 = func(*http.Request) bool { return false }
 	}

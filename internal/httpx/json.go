@@ -29,7 +29,8 @@ func ReadOptionalJSON(w http.ResponseWriter, r *http.Request, v any, limit int64
 }
 
 // ReadBody reads the body of r, at most limit bytes of it. It returns
-// CodePayloadTooLarge for one beyond the limit.
+// CodePayloadTooLarge for one beyond the limit and CodeRequestTimeout for one
+// that does not arrive in time.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
@@ -41,6 +42,9 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	if _, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, limit)); err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return nil, tooLarge(limit)
+		}
+		if slow, ok := errors.AsType[*convoke.Error](err); ok {
+			return nil, slow
 		}
 		return nil, &convoke.Error{Code: convoke.CodeInvalid, Message: "the body could not be read to its end", Cause: err}
 	}

@@ -16,6 +16,7 @@ func (s *Service) program(v *convoke.Version, b *convoke.Bundle, settings convok
 		AccountID: v.AccountID, FunctionID: v.FunctionID, Version: v.Number,
 		Contract: b.Contract, Format: b.Format, Code: b.Code, SourceMap: b.SourceMap,
 		Environment:   s.environment(v),
+		Domains:       v.Domains,
 		MemoryMiB:     settings.MemoryMiB,
 		Serial:        settings.Concurrency == 1,
 		ResultBytes:   s.limits.ResultBytes,

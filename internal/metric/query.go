@@ -10,32 +10,27 @@ import (
 // maxBuckets is a month in minutes.
 const maxBuckets = 31 * 24 * 60
 
-// Counters returns the counters of a function, or of all functions of the
-// account with functionID "", from <= minute < to, in order of time. What is
-// not stored yet is in it. It returns CodeValidation when from is not before
-// to, and otherwise the error of the store.
-func (r *Recorder) Counters(ctx context.Context, accountID, functionID string, from, to time.Time) ([]convoke.Counter, error) {
+// Totals adds up the counters of each function of the account from from, with
+// the minute that it cuts, to to, in order of function. What is not stored yet
+// is in it. It returns CodeValidation when from is not before to, and otherwise
+// the error of the store.
+func (r *Recorder) Totals(ctx context.Context, accountID string, from, to time.Time) ([]convoke.Counter, error) {
 	if err := validRange(from, to); err != nil {
 		return nil, err
 	}
 	r.flushing.RLock()
 	defer r.flushing.RUnlock()
-	stored, err := r.cfg.Store.QueryCounters(ctx, accountID, functionID, from, to)
+	stored, err := r.cfg.Store.SumCountersByFunction(ctx, accountID, from, to)
 	if err != nil {
 		return nil, err
 	}
-	fresh := r.unstored(func(c convoke.Counter) bool {
-		return c.AccountID == accountID && (functionID == "" || c.FunctionID == functionID) &&
-			!c.Minute.Before(from) && c.Minute.Before(to)
-	})
+	fresh := r.unstored(accountID, "", from, to)
 	if len(fresh) == 0 {
 		return stored, nil
 	}
 	all := make(map[key]convoke.Counter, len(stored)+len(fresh))
-	for _, c := range stored {
-		all[keyOf(c)] = c
-	}
-	for _, c := range fresh {
+	for _, c := range append(stored, fresh...) {
+		c.Minute = from
 		addTo(all, keyOf(c), c)
 	}
 	return sorted(all), nil
@@ -48,22 +43,25 @@ func validRange(from, to time.Time) error {
 	return nil
 }
 
-// unstored lists the wanted counters in memory; the same function and minute
-// may come twice.
-func (r *Recorder) unstored(want func(convoke.Counter) bool) []convoke.Counter {
+// unstored lists counters in memory, those of the whole account with
+// functionID ""; the same function and minute may come twice.
+func (r *Recorder) unstored(accountID, functionID string, from, to time.Time) []convoke.Counter {
+	from = from.Truncate(time.Minute)
 	var out []convoke.Counter
-	for _, c := range r.counters {
-		if want(c) {
+	take := func(c convoke.Counter) {
+		if c.AccountID == accountID && (functionID == "" || c.FunctionID == functionID) &&
+			!c.Minute.Before(from) && c.Minute.Before(to) {
 			out = append(out, c)
 		}
+	}
+	for _, c := range r.counters {
+		take(c)
 	}
 	for i := range r.shards {
 		s := &r.shards[i]
 		s.mu.Lock()
 		for _, slot := range s.slots {
-			if want(slot.counter) {
-				out = append(out, slot.counter)
-			}
+			take(slot.counter)
 		}
 		s.mu.Unlock()
 	}
@@ -82,7 +80,8 @@ type Bucket struct {
 
 // Histogram divides the time from from to to into buckets of the given width,
 // the last one shorter if it must, and returns all of them, also those in
-// which nothing happened. A minute belongs to the bucket in which it begins;
+// which nothing happened. It counts a function, or with functionID "" all of
+// the account. A minute belongs to the bucket in which it begins;
 // the one that from cuts belongs to the first. It returns CodeValidation when
 // from is not before to, the width is below a second or there would be more
 // buckets than a month has minutes, and otherwise the error of the store.
@@ -96,7 +95,9 @@ func (r *Recorder) Histogram(ctx context.Context, accountID, functionID string, 
 	if to.Sub(from)/width > maxBuckets {
 		return nil, convoke.Errorf(convoke.CodeValidation, "the time range would have more than %d buckets; make it shorter or the buckets wider", maxBuckets)
 	}
-	counters, err := r.Counters(ctx, accountID, functionID, from.Truncate(time.Minute), to)
+	r.flushing.RLock()
+	defer r.flushing.RUnlock()
+	counters, err := r.cfg.Store.SumCountersByTime(ctx, accountID, functionID, from, to, width)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +109,7 @@ func (r *Recorder) Histogram(ctx context.Context, accountID, functionID string, 
 		}
 		buckets = append(buckets, Bucket{From: start, To: end})
 	}
-	for _, c := range counters {
+	for _, c := range append(counters, r.unstored(accountID, functionID, from, to)...) {
 		b := &buckets[max(0, int(c.Minute.Sub(from)/width))]
 		b.Unknown += c.Unknown
 		b.Succeeded += c.Succeeded

@@ -2,16 +2,19 @@ package metric
 
 import (
 	"errors"
+	"maps"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"convoke"
 )
 
-func TestCountersMergeWhatIsNotStored(t *testing.T) {
+func TestTotalsMergeWhatIsNotStored(t *testing.T) {
 	t.Parallel()
 	store := &memory{}
 	r := New(Config{Store: store})
@@ -37,38 +40,44 @@ func TestCountersMergeWhatIsNotStored(t *testing.T) {
 	record(account, "f", noon.Add(time.Minute))
 	record(account, "f", noon.Add(2*time.Minute))
 	record(account, "f", noon.Add(-time.Minute))
+	record(account, "h", noon.Add(time.Minute))
 
-	counter := func(fn string, at time.Time, n int64) convoke.Counter {
-		return convoke.Counter{AccountID: account, FunctionID: fn, Minute: at, Succeeded: n}
-	}
 	for name, tt := range map[string]struct {
-		function string
-		want     []convoke.Counter
+		from, to time.Duration
+		want     map[string]int64 // by function
 	}{
-		"function":      {"f", []convoke.Counter{counter("f", noon, 3), counter("f", noon.Add(time.Minute), 1)}},
-		"only stored":   {"g", []convoke.Counter{counter("g", noon, 1)}},
-		"never invoked": {"h", nil},
-		"account":       {"", []convoke.Counter{counter("f", noon, 3), counter("g", noon, 1), counter("f", noon.Add(time.Minute), 1)}},
+		"two minutes":            {0, 2 * time.Minute, map[string]int64{"f": 4, "g": 1, "h": 1}},
+		"only stored":            {0, time.Nanosecond, map[string]int64{"f": 3, "g": 1}},
+		"only in memory":         {time.Minute, 2 * time.Minute, map[string]int64{"f": 1, "h": 1}},
+		"the minute that is cut": {30 * time.Second, time.Minute, map[string]int64{"f": 3, "g": 1}},
+		"nothing":                {time.Hour, 2 * time.Hour, nil},
 	} {
-		got, err := r.Counters(t.Context(), account, tt.function, noon, noon.Add(2*time.Minute))
+		got, err := r.Totals(t.Context(), account, noon.Add(tt.from), noon.Add(tt.to))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if len(got)+len(tt.want) > 0 && !cmp.Equal(tt.want, got) {
-			t.Errorf("%s: %s", name, cmp.Diff(tt.want, got))
+		var want []convoke.Counter
+		for _, fn := range slices.Sorted(maps.Keys(tt.want)) {
+			want = append(want, convoke.Counter{AccountID: account, FunctionID: fn, Minute: noon.Add(tt.from), Succeeded: tt.want[fn]})
+		}
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 }
 
-func TestCountersFail(t *testing.T) {
+func TestTotalsFail(t *testing.T) {
 	t.Parallel()
 	down := errors.New("down")
 	r := New(Config{Store: &memory{fail: down}})
-	if _, err := r.Counters(t.Context(), account, "f", noon, noon); convoke.ErrorCode(err) != convoke.CodeValidation {
+	if _, err := r.Totals(t.Context(), account, noon, noon); convoke.ErrorCode(err) != convoke.CodeValidation {
 		t.Errorf("an empty range: %v, want %s", err, convoke.CodeValidation)
 	}
-	if _, err := r.Counters(t.Context(), account, "f", noon, noon.Add(1)); !errors.Is(err, down) {
+	if _, err := r.Totals(t.Context(), account, noon, noon.Add(1)); !errors.Is(err, down) {
 		t.Errorf("without a store: %v, want %v", err, down)
+	}
+	if _, err := r.Histogram(t.Context(), account, "f", noon, noon.Add(1), time.Minute); !errors.Is(err, down) {
+		t.Errorf("a histogram without a store: %v, want %v", err, down)
 	}
 }
 

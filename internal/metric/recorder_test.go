@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,15 +51,37 @@ func (m *memory) QueryInvocations(context.Context, string, convoke.InvocationFil
 	return nil, errors.New("not asked for here")
 }
 
-func (m *memory) QueryCounters(_ context.Context, accountID, functionID string, from, to time.Time) ([]convoke.Counter, error) {
+func (m *memory) SumCountersByTime(_ context.Context, accountID, functionID string, from, to time.Time, width time.Duration) ([]convoke.Counter, error) {
+	return m.sum(accountID, from, to, func(c convoke.Counter) (convoke.Counter, bool) {
+		c.Minute = from.Add(max(0, c.Minute.Sub(from)/width) * width)
+		return c, functionID == "" || c.FunctionID == functionID
+	})
+}
+
+func (m *memory) SumCountersByFunction(_ context.Context, accountID string, from, to time.Time) ([]convoke.Counter, error) {
+	return m.sum(accountID, from, to, func(c convoke.Counter) (convoke.Counter, bool) {
+		c.Minute = from
+		return c, true
+	})
+}
+
+// sum adds up what group leaves in the same place.
+func (m *memory) sum(accountID string, from, to time.Time, group func(convoke.Counter) (convoke.Counter, bool)) ([]convoke.Counter, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fail != nil {
 		return nil, m.fail
 	}
-	return slices.DeleteFunc(sorted(m.counters), func(c convoke.Counter) bool {
-		return c.AccountID != accountID || functionID != "" && c.FunctionID != functionID || c.Minute.Before(from) || !c.Minute.Before(to)
-	}), nil
+	sums := map[key]convoke.Counter{}
+	for _, c := range m.counters {
+		if c.AccountID != accountID || c.Minute.Before(from.Truncate(time.Minute)) || !c.Minute.Before(to) {
+			continue
+		}
+		if c, ok := group(c); ok {
+			addTo(sums, keyOf(c), c)
+		}
+	}
+	return sorted(sums), nil
 }
 
 func (m *memory) failWith(err error) {
@@ -288,7 +309,7 @@ func TestStress(t *testing.T) {
 		wg.Go(func() {
 			for done.Load() < writers*each {
 				low := done.Load()
-				counters, err := r.Counters(t.Context(), account, "", noon, noon.Add(time.Hour))
+				counters, err := r.Totals(t.Context(), account, noon, noon.Add(time.Hour))
 				if err != nil {
 					t.Error(err)
 					return

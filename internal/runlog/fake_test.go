@@ -20,6 +20,7 @@ type memory struct {
 	entries []convoke.LogEntry
 	batches []int // sizes, as they were stored
 	deletes []int // what each DeleteLogsBefore removed
+	calls   []convoke.Call
 	fail    error
 	gate    chan struct{} // when not nil, AppendLogs waits for it
 }
@@ -42,6 +43,23 @@ func (m *memory) AppendLogs(ctx context.Context, entries []convoke.LogEntry) err
 		m.entries = append(m.entries, entries[i])
 	}
 	m.batches = append(m.batches, len(entries))
+	return nil
+}
+
+func (m *memory) AppendCalls(ctx context.Context, calls []convoke.Call) error {
+	if m.gate != nil {
+		select {
+		case <-m.gate:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail != nil {
+		return m.fail
+	}
+	m.calls = append(m.calls, calls...)
 	return nil
 }
 

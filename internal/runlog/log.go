@@ -1,7 +1,7 @@
 // Package runlog takes what functions write from the workers to the store,
 // and from there to those who watch.
 //
-//	worker ─Append─► queue ─batches─► LogStore ─► live tails (Tail, Follow)
+//	worker ─Append─► queue ─batches─► Store ─► live tails (Tail, Follow)
 //
 // The promise is that no entry is lost: when the store is slow or its disk is
 // full, the queue fills and Append waits, which stops the reading of that
@@ -12,6 +12,9 @@
 // holds an eighth at most. A function that floods therefore waits for itself,
 // and an entry of another stands behind no more than that eighth, a few
 // batches.
+//
+// Records of outbound calls take a way of their own, which keeps no such
+// promise: see RecordCall.
 package runlog
 
 import (
@@ -36,14 +39,21 @@ const (
 	lastRetry  = 5 * time.Second
 )
 
+// Store is what a Log needs of the store.
+type Store interface {
+	convoke.LogStore
+	AppendCalls(ctx context.Context, calls []convoke.Call) error
+}
+
 // Config is what a Log needs. Zero members take the default.
 type Config struct {
-	Store     convoke.LogStore     // required
+	Store     Store                // required
 	Logger    *slog.Logger         // none: silent
 	Telemetry *telemetry.Telemetry // may be nil
 
 	QueueEntries int           // waiting or being written; 8192
 	QueueBytes   int           // of them; 16 MiB
+	QueueCalls   int           // calls waiting or being written; 4096
 	BatchEntries int           // stored in one transaction; 512
 	BatchDelay   time.Duration // how long a batch waits for more; 50 ms
 	StopTimeout  time.Duration // for storing the rest when Run ends; 10 s
@@ -51,7 +61,7 @@ type Config struct {
 	Tails       int // live tails at a time; 1000
 	TailEntries int // that one live tail may be behind; 1024
 
-	Retention time.Duration // entries, invocations and counters go after it; 30 days
+	Retention time.Duration // entries, invocations, counters and calls go after it; 30 days
 }
 
 // Log is the way of log entries. Its methods may be called from any goroutine.
@@ -59,6 +69,7 @@ type Log struct {
 	cfg    Config
 	logger *slog.Logger
 	tails  tails
+	calls  *calls
 
 	arrived chan struct{} // holds a token while something is queued
 	hurry   chan struct{} // holds a token when a batch should not wait for more
@@ -80,6 +91,7 @@ type usage struct{ entries, bytes int }
 func New(cfg Config) *Log {
 	cfg.QueueEntries = cmp.Or(cfg.QueueEntries, 8192)
 	cfg.QueueBytes = cmp.Or(cfg.QueueBytes, 16<<20)
+	cfg.QueueCalls = cmp.Or(cfg.QueueCalls, 4096)
 	cfg.BatchEntries = cmp.Or(cfg.BatchEntries, 512)
 	cfg.BatchDelay = cmp.Or(cfg.BatchDelay, 50*time.Millisecond)
 	cfg.StopTimeout = cmp.Or(cfg.StopTimeout, 10*time.Second)
@@ -90,6 +102,7 @@ func New(cfg Config) *Log {
 		cfg:     cfg,
 		logger:  cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler)),
 		tails:   tails{byAccount: map[string]map[*tail]struct{}{}},
+		calls:   newCalls(),
 		arrived: make(chan struct{}, 1),
 		hurry:   make(chan struct{}, 1),
 		heldBy:  map[string]usage{},
@@ -228,13 +241,14 @@ func (l *Log) Healthy() error {
 	}
 }
 
-// Run stores what is appended and removes what is old, until ctx ends. Then it
-// stores the rest and returns, after StopTimeout at the latest; it returns
-// CodeUnavailable when entries were lost by that. Call it once.
+// Run stores what is appended and recorded and removes what is old, until ctx
+// ends. Then it stores the rest and returns, after StopTimeout at the latest; it
+// returns CodeUnavailable when entries were lost by that. Call it once.
 func (l *Log) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { l.expire(ctx) })
+	wg.Go(func() { l.writeCalls(ctx) })
 	return l.write(ctx)
 }
 
@@ -248,7 +262,7 @@ func (l *Log) write(ctx context.Context) error {
 
 	batch := make([]convoke.LogEntry, 0, l.cfg.BatchEntries)
 	for {
-		l.gather(ctx)
+		gather(ctx, l.arrived, l.hurry, l.cfg.BatchDelay)
 		batch = l.take(batch)
 		if len(batch) == 0 {
 			if ctx.Err() != nil && l.closeEmpty() {
@@ -266,16 +280,16 @@ func (l *Log) write(ctx context.Context) error {
 
 // gather waits for a first entry and then a moment for more. When ctx is over
 // it does not wait.
-func (l *Log) gather(ctx context.Context) {
+func gather(ctx context.Context, arrived, hurry <-chan struct{}, delay time.Duration) {
 	select {
-	case <-l.arrived:
+	case <-arrived:
 	case <-ctx.Done():
 		return
 	}
-	more := time.NewTimer(l.cfg.BatchDelay)
+	more := time.NewTimer(delay)
 	defer more.Stop()
 	select {
-	case <-l.hurry:
+	case <-hurry:
 	case <-more.C:
 	case <-ctx.Done():
 	}

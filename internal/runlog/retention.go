@@ -23,7 +23,7 @@ func (l *Log) expire(ctx context.Context) {
 			l.logger.Warn("old log entries could not be removed; it is tried again", "err", err, "in", expiryEvery)
 		}
 		if removed > 0 {
-			l.logger.Debug("removed old log entries, invocations and counters", "count", removed)
+			l.logger.Debug("removed old log entries, invocations, counters and calls", "count", removed)
 		}
 	}
 }
@@ -32,7 +32,7 @@ func (l *Log) expireOnce(ctx context.Context, before time.Time) (removed int, er
 	for {
 		n, err := l.cfg.Store.DeleteLogsBefore(ctx, before, expiryStep)
 		removed += n
-		// The limit holds for each of the three kinds: below one step, none
+		// The limit holds for each of the four kinds: below one step, none
 		// of them has more.
 		if err != nil || n < expiryStep || !pause(ctx, expiryPause) {
 			return removed, err

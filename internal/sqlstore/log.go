@@ -116,7 +116,7 @@ func positive(n, otherwise int) int {
 	return otherwise
 }
 
-// DeleteLogsBefore removes entries, invocations and counters older than
+// DeleteLogsBefore removes entries, invocations, counters and calls older than
 // before, at most limit of each a call, and says how many went.
 func (s *Store) DeleteLogsBefore(ctx context.Context, before time.Time, limit int) (int, error) {
 	limit = max(limit, 0) // less than 0 would be no limit
@@ -127,6 +127,7 @@ func (s *Store) DeleteLogsBefore(ctx context.Context, before time.Time, limit in
 			`DELETE FROM invocations WHERE seq IN (SELECT seq FROM invocations WHERE started_at < ? ORDER BY started_at LIMIT ?)`,
 			`DELETE FROM counters WHERE (account_id, function_id, minute) IN (
 				SELECT account_id, function_id, minute FROM counters WHERE minute < ? ORDER BY minute LIMIT ?)`,
+			`DELETE FROM calls WHERE id IN (SELECT id FROM calls WHERE at < ? ORDER BY at LIMIT ?)`,
 		} {
 			n, err := t.exec(ctx, statement, nanos(before), limit)
 			if err != nil {

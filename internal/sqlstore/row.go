@@ -57,6 +57,12 @@ func scanCount(r row) (int, error) {
 	return n, r.Scan(&n)
 }
 
+// scanInt64 reads a row of one id.
+func scanInt64(r row) (int64, error) {
+	var n int64
+	return n, r.Scan(&n)
+}
+
 // never is for queries that always have a row.
 func never() error { return sql.ErrNoRows }
 

@@ -38,6 +38,7 @@ type Store struct {
 	insertLogs   batchInsert
 	insertRuns   batchInsert
 	addCounters  batchInsert
+	insertCalls  batchInsert
 }
 
 var (
@@ -49,6 +50,9 @@ var (
 	_ convoke.DeploymentStore = (*Store)(nil)
 	_ convoke.LogStore        = (*Store)(nil)
 	_ convoke.InvocationStore = (*Store)(nil)
+	_ convoke.ActivityStore   = (*Store)(nil)
+	_ convoke.DomainStore     = (*Store)(nil)
+	_ convoke.CallStore       = (*Store)(nil)
 )
 
 //go:embed migrations
@@ -106,6 +110,7 @@ func (s *Store) open(ctx context.Context, dir string, log *slog.Logger) (err err
 		{&s.insertRuns, insertInvocations, "", invocationColumnCount, 25},
 		// One by one: a statement may not add to the same counter twice in every engine.
 		{&s.addCounters, insertCounters, addToCounters, counterColumnCount, 1},
+		{&s.insertCalls, insertCalls, "", callColumnCount, 25},
 	} {
 		if *b.into, err = s.runlog.prepareBatch(ctx, b.head, b.tail, b.columns, b.rowsPerBatch); err != nil {
 			return err

@@ -338,9 +338,14 @@ func TestPlans(t *testing.T) {
 		{s.runlog, `SELECT * FROM logs WHERE account_id = ? AND time + 0 > ? ORDER BY seq DESC`, "SCAN logs", "B-TREE"},
 		{s.runlog, `SELECT * FROM logs WHERE account_id = ? AND request_id = ? AND request_id <> '' AND function_id || '' = ? ORDER BY seq DESC`, "logs_by_request", ""},
 		{s.runlog, `SELECT seq FROM logs WHERE time < ? ORDER BY time LIMIT 5`, "logs_by_time", "B-TREE"},
+		{s.runlog, `SELECT * FROM calls WHERE account_id = ? AND function_id = ? AND at + 0 > ? AND id < ? ORDER BY id DESC`, "calls_by_function (function_id=? AND id<?)", "B-TREE"},
+		{s.runlog, `SELECT * FROM calls WHERE account_id = ? AND at + 0 > ? ORDER BY id DESC`, "SCAN calls", "B-TREE"},
+		{s.runlog, `SELECT * FROM calls WHERE account_id = ? AND request_id = ? AND request_id <> '' AND function_id || '' = ? ORDER BY id DESC`, "calls_by_request", ""},
+		{s.runlog, `SELECT id FROM calls WHERE at < ? ORDER BY at LIMIT 5`, "calls_by_time", "B-TREE"},
 		{s.runlog, `SELECT * FROM invocations WHERE account_id = ? AND function_id = ? AND started_at > ? ORDER BY started_at DESC, seq DESC`, "invocations_by_function (function_id=? AND started_at>?)", "B-TREE"},
 		{s.runlog, `SELECT * FROM invocations WHERE account_id = ? AND request_id = ? AND function_id || '' = ? ORDER BY started_at DESC, seq DESC`, "invocations_by_request", ""},
-		{s.runlog, `SELECT * FROM counters WHERE minute >= ? AND minute < ? AND account_id || '' = ? ORDER BY minute, function_id`, "counters_by_time", ""},
+		{s.runlog, `SELECT function_id, ` + sums + ` FROM counters WHERE minute >= ? AND minute < ? AND account_id || '' = ? GROUP BY function_id`, "counters_by_time", ""},
+		{s.runlog, `SELECT function_id, ` + sums + ` FROM counters WHERE minute + 0 >= ? AND minute + 0 < ? AND account_id || '' = ? GROUP BY function_id`, "SCAN counters", "INDEX"},
 		{s.runlog, `SELECT * FROM counters WHERE account_id = ? AND function_id = ? AND minute >= ? AND minute < ?`, "sqlite_autoindex_counters_1 (account_id=? AND function_id=? AND minute>? AND minute<?)", ""},
 	} {
 		scan := func(r row) (string, error) {

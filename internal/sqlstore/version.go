@@ -10,13 +10,13 @@ import (
 // the source is wanted.
 const (
 	versionColumns = `v.id, v.account_id, v.function_id, v.number, v.language, v.contract, v.runtime,
-		v.settings, v.environment, v.created_at, v.created_by`
+		v.settings, v.environment, v.domains, v.created_at, v.created_by`
 	sourceColumns = `v.code, v.files`
 )
 
 func versionDest(v *convoke.Version) []any {
 	return []any{&v.ID, &v.AccountID, &v.FunctionID, &v.Number, &v.Language, &v.Contract, &v.Runtime,
-		jsonColumn{&v.Settings}, jsonColumn{&v.Environment}, timeColumn{&v.CreatedAt}, &v.CreatedBy}
+		jsonColumn{&v.Settings}, jsonColumn{&v.Environment}, jsonColumn{&v.Domains}, timeColumn{&v.CreatedAt}, &v.CreatedBy}
 }
 
 func scanVersion(r row) (*convoke.Version, error) {
@@ -84,11 +84,17 @@ func insertVersion(ctx context.Context, t tx, v *convoke.Version) error {
 	if err != nil {
 		return err
 	}
+	domains := ""
+	if v.Domains != nil { // an empty list is not the same as none
+		if domains, err = jsonText(v.Domains, 1); err != nil {
+			return err
+		}
+	}
 	_, err = t.exec(ctx, `INSERT INTO versions (id, account_id, function_id, number, language, contract, runtime, min_instances,
-			settings, environment, created_at, created_by, code, files)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			settings, environment, domains, created_at, created_by, code, files)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		v.ID, v.AccountID, v.FunctionID, v.Number, string(v.Language), string(v.Contract), v.Runtime, v.Settings.MinInstances,
-		settings, environment, nanos(v.CreatedAt), v.CreatedBy, v.Code, files)
+		settings, environment, domains, nanos(v.CreatedAt), v.CreatedBy, v.Code, files)
 	return err
 }
 

@@ -61,6 +61,7 @@ type Telemetry struct {
 	requests *counter[requestKey]
 	logs     *counter[string]
 	records  *counter[string]
+	calls    *counter[string]
 }
 
 // New returns instruments on a registry of their own, with those of the Go
@@ -115,6 +116,7 @@ func (t *Telemetry) build() error {
 	t.requests = newCounter(b.counter("http.requests", "HTTP requests answered, by route and class of status."), requestKey.attributes)
 	t.logs = newCounter(b.counter("log.entries", "Log entries of functions, by what became of them."), one("result"))
 	t.records = newCounter(b.counter("invocation.records", "Records of single invocations, by what became of them; the counters beside them are complete."), one("result"))
+	t.calls = newCounter(b.counter("call.records", "Records of outbound calls, by what became of them."), one("result"))
 	return b.err
 }
 
@@ -228,6 +230,20 @@ func (t *Telemetry) RecordsStored(n int) {
 func (t *Telemetry) RecordsDropped(n int) {
 	if t != nil {
 		t.records.add("dropped", int64(n))
+	}
+}
+
+// CallsStored counts n records of outbound calls that reached the store.
+func (t *Telemetry) CallsStored(n int) {
+	if t != nil {
+		t.calls.add("stored", int64(n))
+	}
+}
+
+// CallsDropped counts n records of outbound calls that found no room.
+func (t *Telemetry) CallsDropped(n int) {
+	if t != nil {
+		t.calls.add("dropped", int64(n))
 	}
 }
 

@@ -28,6 +28,8 @@ func TestScrape(t *testing.T) {
 	tel.LogsDropped(2)
 	tel.RecordsStored(5)
 	tel.RecordsDropped(3)
+	tel.CallsStored(6)
+	tel.CallsDropped(4)
 	if err := tel.ObservePool(func() PoolStats { return PoolStats{Blank: 2, Idle: 3, Busy: 4, InFlight: 9, Waiting: 1} }); err != nil {
 		t.Fatal(err)
 	}
@@ -49,6 +51,8 @@ func TestScrape(t *testing.T) {
 		`convoke_log_entries_total{result="dropped"} 2`,
 		`convoke_invocation_records_total{result="stored"} 5`,
 		`convoke_invocation_records_total{result="dropped"} 3`,
+		`convoke_call_records_total{result="stored"} 6`,
+		`convoke_call_records_total{result="dropped"} 4`,
 		`convoke_workers{state="blank"} 2`,
 		`convoke_workers{state="starting"} 0`,
 		`convoke_workers{state="busy"} 4`,
@@ -136,6 +140,8 @@ func TestNilKeepsNothing(t *testing.T) {
 	tel.LogsDropped(1)
 	tel.RecordsStored(1)
 	tel.RecordsDropped(1)
+	tel.CallsStored(1)
+	tel.CallsDropped(1)
 	if err := tel.ObservePool(func() PoolStats { return PoolStats{} }); err != nil {
 		t.Error(err)
 	}

@@ -25,6 +25,8 @@ const (
 	Invoke Type = 2 // request id and input of one invocation
 	Ping   Type = 3 // answered by Pong when the event loop turns
 	Recall Type = 5 // give an invocation back that has not begun: Recalled, or nothing
+	// DialFailed answers a Dial, whose id it has: JSON with code, message and status.
+	DialFailed Type = 6
 )
 
 // From the worker to the server.
@@ -39,6 +41,8 @@ const (
 	Pong       Type = 23
 	Retire     Type = 24 // give this worker nothing new; the body says why
 	Recalled   Type = 25 // the invocation has not begun and will not
+	Dial       Type = 26 // a Destination; the id counts up and is the dial's
+	Call       Type = 27 // an Exchange, under the id of a dial that was opened
 )
 
 const headerSize = 9

@@ -111,6 +111,8 @@ func FuzzReader(f *testing.F) {
 	f.Add(AppendEmpty(nil, Pong, 1), 3)
 	f.Add([]byte{21, 0, 0, 0, 19, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, '"', 'o', 'k', '"'}, 100)
 	f.Add(append([]byte{18, 0, 0, 0, 21, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0}, "[]hi"...), 1)
+	f.Add(append([]byte{16, 0, 0, 0, 26, 1, 0, 0, 0, 1, 0, 0, 0, 0xbb, 1, 1}, "a.example"...), 100)
+	f.Add(append([]byte{30, 0, 0, 0, 27, 1, 0, 0, 0}, exchange(1, 5, 200, 10, 20, "GET", "")...), 100)
 	f.Fuzz(func(t *testing.T, in []byte, step int) {
 		const bound = 1 << 16
 		r := NewReader(bound)
@@ -131,6 +133,12 @@ func FuzzReader(f *testing.F) {
 				_, _ = ParseFailure(frame.Body)
 				_, _, _ = ParseLoaded(frame.Body)
 				_, _ = Count(frame.Body)
+				if d, err := ParseDestination(frame.Body); err == nil && (d.Host == "" || len(d.Host) > maxHost || d.Port < 1 || d.Port > 65535) {
+					t.Fatalf("a malformed dial came through: %+v", d)
+				}
+				if x, err := ParseExchange(frame.Body); err == nil && (x.Sent < 0 || x.Received < 0 || x.Took < 0 || x.Status > 999 || len(x.Method) > maxMethod || len(x.Detail) > maxMethod+maxDetail) {
+					t.Fatalf("a malformed call came through: %+v", x)
+				}
 				if e, err := ParseEntry(frame.Body); err == nil && (len(e.Extras) == 0 || e.Level > 3) {
 					t.Fatalf("a malformed entry came through: %+v", e)
 				}

@@ -72,7 +72,7 @@ func (e Exit) failure(memoryMiB int) *convoke.Error {
 		return convoke.Errorf(convoke.CodeRuntimeError, "The function's process crashed (%s)", e.Detail)
 	case ReasonProtocol:
 		return convoke.Errorf(convoke.CodeRuntimeError,
-			"The function's process broke the protocol with the platform (%s) and was stopped; leave file descriptor 3 alone", e.Detail)
+			"The function's process broke the protocol with the platform (%s) and was stopped; leave file descriptors 3 and 4 alone", e.Detail)
 	default:
 		// A neighbour in the same instance, or the server, ended it: the
 		// function itself did nothing wrong and the caller may try again.

@@ -30,8 +30,8 @@ type Sink interface {
 	Append(entries ...convoke.LogEntry)
 }
 
-// Config of a Fleet. All members but Groups, OnExit and
-// Logger are needed.
+// Config of a Fleet. All members but Groups, Egress, OnExit and Logger are
+// needed.
 type Config struct {
 	Runtimes map[string]Runtime
 	// Dir is a folder of the server's own for the worker's JavaScript.
@@ -39,8 +39,10 @@ type Config struct {
 	Sandbox sandbox.Sandbox
 	Groups  *sandbox.Groups // may be nil: memory is then bounded by watching alone
 	Sink    Sink
-	OnExit  func(Exit) // called once per worker, must not block
-	Logger  *slog.Logger
+	// Egress is the functions' way out. Nil refuses every call.
+	Egress Egress
+	OnExit func(Exit) // called once per worker, must not block
+	Logger *slog.Logger
 }
 
 const (
@@ -79,6 +81,9 @@ type Fleet struct {
 func NewFleet(cfg Config) (*Fleet, error) {
 	if cfg.Sandbox == nil || cfg.Sink == nil || len(cfg.Runtimes) == 0 {
 		return nil, errors.New("worker: Runtimes, Sandbox and Sink are needed")
+	}
+	if cfg.Egress == nil {
+		cfg.Egress = noEgress{}
 	}
 	if cfg.OnExit == nil {
 		cfg.OnExit = func(Exit) {}

@@ -40,7 +40,7 @@ func TestComputingGoesBehind(t *testing.T) {
 		}
 		loops = append(loops, w)
 	}
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(40 * time.Second)
 	for late := ""; late != `"19"`; {
 		if time.Now().After(deadline) {
 			t.Fatalf("an instance of the account that computes has niceness %s", late)
@@ -56,30 +56,28 @@ func TestComputingGoesBehind(t *testing.T) {
 	if got, err := invoke(calm, "0"); got != `"5"` || err != nil {
 		t.Errorf("niceness of the neighbour: %s, %v", got, err)
 	}
-	for _, w := range loops[1:] {
-		w.Kill()
-		<-w.Done()
+	// On a busy machine one that is behind gets little enough to come back now
+	// and then; it must not stay.
+	all := func(want int, w *worker.Worker) bool {
+		return !slices.ContainsFunc(threads(t, w), func(nice int) bool { return nice != want })
 	}
-	for _, nice := range threads(t, loops[0]) {
-		if nice != 19 {
-			t.Errorf("a thread of the account that computes has niceness %d", nice)
+	for !all(19, loops[0]) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the threads of the account that computes have niceness %d", threads(t, loops[0]))
 		}
 	}
 
-	loops[0].Kill()
-	<-loops[0].Done()
+	for _, w := range loops {
+		w.Kill()
+		<-w.Done()
+	}
 	if os.Getuid() != 0 {
 		t.Skip("NOT TESTED: the way back, which needs the right to raise a priority")
 	}
 	w := b.start(t, code, of("loops"))
-	for {
-		nice := threads(t, w)
-		slices.Sort(nice)
-		if nice[0] == 5 && nice[len(nice)-1] == 5 {
-			return
-		}
+	for !all(5, w) {
 		if time.Now().After(deadline) {
-			t.Fatalf("calm again, its threads have niceness %d", nice)
+			t.Fatalf("calm again, its threads have niceness %d", threads(t, w))
 		}
 	}
 }

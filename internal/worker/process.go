@@ -2,6 +2,7 @@ package worker
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -18,48 +19,46 @@ import (
 )
 
 // start starts the process. It is called on the fleet's own thread.
-func (w *Worker) start(cmd *exec.Cmd, cage *sandbox.Cage) error {
+func (w *Worker) start(cmd *exec.Cmd, cage *sandbox.Cage) (err error) {
 	defer cage.Release()
-	pair, err := socketPair()
-	if err != nil {
+	var frames, channel *os.File
+	defer func() {
+		for _, f := range []*os.File{frames, channel} {
+			f.Close() // the process has its own by now; nil does nothing
+		}
+		if err != nil {
+			w.closeSockets()
+		}
+	}()
+	if w.conn, w.raw, frames, err = inheritable(); err != nil {
 		return err
 	}
-	ours, theirs := os.NewFile(uintptr(pair[0]), "worker"), os.NewFile(uintptr(pair[1]), "server")
-	defer theirs.Close()
-	defer ours.Close() // net.FileConn has a copy
-	if w.conn, err = net.FileConn(ours); err != nil {
-		return err
-	}
-	if w.raw, err = w.conn.(syscall.Conn).SyscallConn(); err != nil {
-		w.conn.Close()
+	if w.dials.channel, w.dials.raw, channel, err = inheritable(); err != nil {
 		return err
 	}
 	outRead, outWrite, err := os.Pipe()
 	if err != nil {
-		w.conn.Close()
-		return err
-	}
-	errRead, errWrite, err := os.Pipe()
-	if err != nil {
-		w.conn.Close()
-		outRead.Close()
-		outWrite.Close()
 		return err
 	}
 	defer outWrite.Close()
+	errRead, errWrite, err := os.Pipe()
+	if err != nil {
+		outRead.Close()
+		return err
+	}
 	defer errWrite.Close()
 
-	cmd.ExtraFiles = []*os.File{theirs} // descriptor 3
+	cmd.ExtraFiles = []*os.File{frames, channel} // descriptors 3 and 4
 	cmd.Stdout, cmd.Stderr = outWrite, errWrite
 	setProcessAttributes(cmd)
 	if err := cmd.Start(); err != nil {
-		w.conn.Close()
 		outRead.Close()
 		errRead.Close()
 		return err
 	}
 	w.cmd = cmd
 	w.group.Started()
+	w.dials.gone, w.dials.end = context.WithCancel(context.Background())
 	if err := cage.Started(cmd.Process.Pid); err != nil {
 		w.asked = &verdict{ReasonStart, fmt.Sprintf("sandbox: %v", err)}
 		killGroup(cmd.Process.Pid)
@@ -72,11 +71,43 @@ func (w *Worker) start(cmd *exec.Cmd, cage *sandbox.Cage) error {
 	return nil
 }
 
+// inheritable makes a connection to a process that is about to start: our end,
+// and the one that it inherits.
+func inheritable() (net.Conn, syscall.RawConn, *os.File, error) {
+	pair, err := socketPair()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	ours, theirs := os.NewFile(uintptr(pair[0]), "worker"), os.NewFile(uintptr(pair[1]), "server")
+	defer ours.Close() // net.FileConn has a copy
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		theirs.Close()
+		return nil, nil, nil, err
+	}
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		conn.Close()
+		theirs.Close()
+		return nil, nil, nil, err
+	}
+	return conn, raw, theirs, nil
+}
+
+func (w *Worker) closeSockets() {
+	for _, c := range []net.Conn{w.conn, w.dials.channel} {
+		if c != nil {
+			c.Close()
+		}
+	}
+}
+
 // wait sees the process end, lets the readers take in what it left behind,
 // and tells everyone who waits.
 func (w *Worker) wait(readers *sync.WaitGroup) {
 	_ = w.cmd.Wait() // the state says more than the error
 	w.end()
+	w.dials.end()
 	// A grandchild that escaped the group may hold the pipes open.
 	drained := time.AfterFunc(time.Second, func() {
 		w.conn.Close()
@@ -84,7 +115,8 @@ func (w *Worker) wait(readers *sync.WaitGroup) {
 	})
 	readers.Wait()
 	drained.Stop()
-	w.conn.Close()
+	w.closeSockets()
+	w.dials.open.Wait()
 
 	outOfMemory := w.group.OutOfMemory()
 	w.group.Remove()
@@ -95,6 +127,9 @@ func (w *Worker) wait(readers *sync.WaitGroup) {
 		w.asked = &verdict{ReasonMemory, "the system stopped it at its limit"}
 	}
 	reason, detail := classify(w.asked, w.retire, w.output.tail(), w.cmd.ProcessState)
+	if w.asked == nil && !isClosed(w.ready) {
+		reason = ReasonStart
+	}
 	w.exit = Exit{Reason: reason, Detail: detail, Lived: time.Since(w.started), Lost: len(w.calls)}
 	if w.program != nil {
 		w.exit.Function, w.exit.Account = w.program.FunctionID, w.program.AccountID

@@ -20,6 +20,8 @@ type Program struct {
 	CodeCache   []byte // may be nil
 	Environment map[string]string
 	MemoryMiB   int
+	// Domains narrow the account's allowed domains for this version; nil does not.
+	Domains []string
 	// What one invocation may use.
 	ResultBytes   int
 	LogEntries    int

@@ -80,6 +80,10 @@ func (w *Worker) handle(f wire.Frame) error {
 		return w.logged(f)
 	case wire.Dropped:
 		return w.dropped(f)
+	case wire.Dial:
+		return w.dial(f)
+	case wire.Call:
+		return w.called(f)
 	case wire.Ready:
 		return once(w.ready)
 	case wire.Loaded, wire.LoadFailed:
@@ -104,12 +108,19 @@ func (w *Worker) handle(f wire.Frame) error {
 }
 
 func once(c chan struct{}) error {
+	if isClosed(c) {
+		return errUnexpected
+	}
+	close(c)
+	return nil
+}
+
+func isClosed(c chan struct{}) bool {
 	select {
 	case <-c:
-		return errUnexpected
+		return true
 	default:
-		close(c)
-		return nil
+		return false
 	}
 }
 
@@ -235,16 +246,10 @@ func (w *Worker) logged(f wire.Frame) error {
 		entry.Source = convoke.SourcePlatform
 	}
 	w.mu.Lock()
+	entry.RequestID = w.requestOf(f.ID)
 	spent, invocations := &w.outside, 1+recentCalls
 	if c := w.calls[f.ID]; c != nil {
-		entry.RequestID = c.requestID
 		spent, invocations = &c.logged, 1
-	} else if f.ID != 0 {
-		for _, r := range w.recent {
-			if r.id == f.ID {
-				entry.RequestID = r.requestID
-			}
-		}
 	}
 	beyond := spent.add(len(f.Body), w.program, invocations)
 	w.mu.Unlock()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"convoke"
+	"convoke/internal/egress"
 	"convoke/internal/sandbox"
 	"convoke/internal/wire"
 )
@@ -74,6 +75,7 @@ type Worker struct {
 
 	mu      sync.Mutex
 	program *Program // nil while blank
+	source  *egress.Source
 	ending  bool     // takes nothing new
 	asked   *verdict // the server's own reason to end it
 	retire  string   // what the worker itself said of its end
@@ -91,6 +93,8 @@ type Worker struct {
 	outside     volume
 	toldDropped bool
 	output      capture
+
+	dials dials
 }
 
 type verdict struct {
@@ -102,8 +106,9 @@ type call struct {
 	requestID string
 	done      chan answer // one answer at most
 	begun     time.Time   // when its turn came
-	logged    volume
-	dropped   int // log entries that its worker says it dropped
+	logged    volume      // what its worker sent of log entries
+	told      int         // what the server wrote of refused connections
+	dropped   int         // log entries that its worker says it dropped
 }
 
 type recentCall struct {
@@ -167,6 +172,7 @@ func (w *Worker) Load(ctx context.Context, p *Program) (Loaded, error) {
 		return Loaded{}, ErrNotStarted
 	}
 	w.program = p
+	w.source = &egress.Source{AccountID: p.AccountID, FunctionID: p.FunctionID, Version: p.Version, Only: p.Domains}
 	w.mu.Unlock()
 	w.memoryLimit.Store(int64(p.MemoryMiB) << 20)
 	if err := w.group.SetMemory(groupMemory(p.MemoryMiB)); err != nil {
@@ -216,7 +222,7 @@ func loadError(o loadOutcome) error {
 // The result is meaningful with every other error.
 func (w *Worker) Invoke(c Call) (Result, error) {
 	cl := callPool.Get().(*call)
-	cl.requestID, cl.logged, cl.dropped = c.RequestID, volume{}, 0
+	cl.requestID, cl.logged, cl.told, cl.dropped = c.RequestID, volume{}, 0, 0
 
 	// Held from taking a place in the order until the frame is written, so
 	// that the worker reads frames in that order.

@@ -68,6 +68,11 @@ type bench struct {
 
 func setup(t testing.TB) *bench {
 	t.Helper()
+	return setupWith(t, nil)
+}
+
+func setupWith(t testing.TB, way worker.Egress) *bench {
+	t.Helper()
 	runtimes, err := worker.FindRuntimes(t.Context(), filepath.Join("..", "..", "runtime", "node"))
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +84,7 @@ func setup(t testing.TB) *bench {
 		t.Fatal(err)
 	}
 	s := &sink{changed: make(chan struct{})}
-	f, err := worker.NewFleet(worker.Config{Runtimes: runtimes, Dir: folder, Sandbox: box, Sink: s})
+	f, err := worker.NewFleet(worker.Config{Runtimes: runtimes, Dir: folder, Sandbox: box, Sink: s, Egress: way})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -336,7 +341,7 @@ func TestConsole(t *testing.T) {
 		console.error(new Error('outer', { cause: new Error('inner') }));
 		console.table([1]); console.nonsense('n'); console.assert(1 > 2, 'sum'); console.count(); console.group('g');
 		const c = {}; c.c = c; console.log('cycle', c); console.log({ x: 1 }); console.trace('here');
-		process.stdout.write('out\n'); process.stderr.write('err\n');
+		process.stdout.write('to stdout\n'); process.stderr.write('to stderr\n');
 		setTimeout(() => console.log('afterwards'), 1);
 	}`)
 	if _, err := invoke(w, "1"); err != nil {
@@ -353,7 +358,7 @@ func TestConsole(t *testing.T) {
 		{"w", convoke.LevelWarn, "console", `["10n"]`}, {"TypeError: e", convoke.LevelError, "console", `[]`}, {"[ 1 ]", convoke.LevelInfo, "console", `[]`},
 		{"n", convoke.LevelInfo, "console", `[]`}, {"Assertion failed: sum", convoke.LevelError, "console", `[]`}, {"default: 1", convoke.LevelInfo, "console", `[]`},
 		{"g", convoke.LevelInfo, "console", `[]`}, {"cycle", convoke.LevelInfo, "console", `["<ref *1> { c: [Circular *1] }"]`}, {"{ x: 1 }", convoke.LevelInfo, "console", `[]`},
-		{"Trace: here", convoke.LevelDebug, "console", `[]`}, {"out", convoke.LevelInfo, "stdout", `[]`}, {"err", convoke.LevelError, "stderr", `[]`},
+		{"Trace: here", convoke.LevelDebug, "console", `[]`}, {"to stdout", convoke.LevelInfo, "stdout", `[]`}, {"to stderr", convoke.LevelError, "stderr", `[]`},
 		{"afterwards", convoke.LevelInfo, "console", `[]`},
 	} {
 		b.sink.wait(t, want.text)

@@ -9,6 +9,7 @@ const { types } = require('node:util');
 const { makeConsole, level, show } = require('./console.cjs');
 const stack = require('./stack.cjs');
 const loader = require('./loader.cjs');
+const egress = require('./egress.cjs');
 require('./host.cjs');
 
 const { type, send, sendBytes, put32, u32, slice, text, byteLength } = frames;
@@ -308,6 +309,7 @@ async function load(buf, start, end) {
 }
 
 globalThis.console = makeConsole((lvl, message, extras) => write(lvl, message, extras), () => current.getStore()?.requestId);
+egress.install(() => (current.getStore() ?? outside).id, (message) => platform(level.warn, message));
 Error.prepareStackTrace = stack.prepare;
 Error.stackTraceLimit = 20;
 
@@ -316,6 +318,7 @@ frames.receive((kind, id, buf, start, end) => {
     case type.invoke: invoke(id, buf, start, end); break;
     case type.recall: recall(id); break;
     case type.ping: send(type.pong, id, 0, null, ''); break;
+    case type.dialFailed: egress.failed(id, parse(text(buf, start, end))); break;
     case type.load: load(buf, start, end); break;
     default: exit(71);
   }

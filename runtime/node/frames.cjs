@@ -14,8 +14,9 @@ const HEADER = 9;
 const MAX_BODY = 64 << 20;
 
 const type = {
-  load: 1, invoke: 2, ping: 3, recall: 5,
+  load: 1, invoke: 2, ping: 3, recall: 5, dialFailed: 6,
   ready: 16, loaded: 17, loadFailed: 18, result: 19, failed: 20, log: 21, dropped: 22, pong: 23, retire: 24, recalled: 25,
+  dial: 26, call: 27,
 };
 
 const { writeSync } = fs;

@@ -18,9 +18,9 @@ func init() {
 // which the state of a thread needs.
 func run() {
 	spec := receive()
-	// Descriptors 0 to 3 are the worker's; another one that the server left
+	// Descriptors 0 to 4 are the worker's; another one that the server left
 	// open to its children must not come into the hands of strangers.
-	call("close descriptors", sysCloseRange, 4, 1<<32-1, closeRangeCloexec)
+	call("close descriptors", sysCloseRange, 5, 1<<32-1, closeRangeCloexec)
 
 	null, err := syscall.Open("/dev/null", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
 	check("open /dev/null", err)

@@ -109,7 +109,7 @@ func testConcurrentAppends(t *testing.T, s Store) {
 			t.Fatalf("number %d was given twice", entries[i].Seq)
 		}
 	}
-	same(t, "counter", get(s.QueryCounters(ctx, acct, "fn", minute, at(100)))(t)[0].Succeeded, int64(40))
+	same(t, "counter", get(s.SumCountersByFunction(ctx, acct, minute, at(100)))(t)[0].Succeeded, int64(40))
 }
 
 // testCancelledRequests sees that a caller who gives up changes nothing and

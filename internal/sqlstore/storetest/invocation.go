@@ -75,19 +75,46 @@ func testCounters(t *testing.T, s Store) {
 		return convoke.Counter{AccountID: acct, FunctionID: function, Minute: minute.Add(after),
 			Succeeded: 1, Coding: 2, Platform: 3, Timeout: 4, Unknown: 5, Cold: 6, Run: 7, CPU: 8}
 	}
-	double := func(c convoke.Counter) convoke.Counter {
-		return convoke.Counter{AccountID: c.AccountID, FunctionID: c.FunctionID, Minute: c.Minute,
-			Succeeded: 2, Coding: 4, Platform: 6, Timeout: 8, Unknown: 10, Cold: 12, Run: 14, CPU: 16}
+	times := func(n int64, function string, at time.Time) convoke.Counter {
+		return convoke.Counter{AccountID: acct, FunctionID: function, Minute: at,
+			Succeeded: n, Coding: 2 * n, Platform: 3 * n, Timeout: 4 * n, Unknown: 5 * n, Cold: 6 * n, Run: time.Duration(7 * n), CPU: time.Duration(8 * n)}
 	}
-	a0, a1, b0 := count("a", 0), count("a", time.Minute), count("b", 0)
-	must(t, s.AppendInvocations(ctx, nil, []convoke.Counter{a1, a0, b0}))
-	must(t, s.AppendInvocations(ctx, []convoke.Invocation{newInvocation(1)}, []convoke.Counter{a0}))
-	same(t, "added", get(s.QueryCounters(ctx, acct, "a", minute, minute.Add(time.Hour)))(t), []convoke.Counter{double(a0), a1})
-	must(t, s.AppendInvocations(ctx, nil, []convoke.Counter{count("c", 0), count("c", 0)}))
-	same(t, "twice in one call", get(s.QueryCounters(ctx, acct, "c", minute, minute.Add(time.Hour)))(t), []convoke.Counter{double(count("c", 0))})
+	after := func(d time.Duration) time.Time { return minute.Add(d) }
+	must(t, s.AppendInvocations(ctx, nil, []convoke.Counter{count("a", time.Minute), count("a", 0), count("b", 0)}))
+	must(t, s.AppendInvocations(ctx, []convoke.Invocation{newInvocation(1)}, []convoke.Counter{count("a", 0)}))
+	must(t, s.AppendInvocations(ctx, nil, []convoke.Counter{count("c", 0), count("c", 0), count("a", 10*time.Minute)}))
 
-	same(t, "all functions", get(s.QueryCounters(ctx, acct, "", minute, minute.Add(time.Hour)))(t),
-		[]convoke.Counter{double(a0), b0, double(count("c", 0)), a1})
-	same(t, "to is exclusive", get(s.QueryCounters(ctx, acct, "a", minute, minute.Add(time.Minute)))(t), []convoke.Counter{double(a0)})
-	same(t, "from is inclusive", get(s.QueryCounters(ctx, acct, "a", minute.Add(time.Minute), minute.Add(time.Hour)))(t), []convoke.Counter{a1})
+	const month = 31 * 24 * time.Hour
+	for _, test := range []struct {
+		name     string
+		function string
+		from, to time.Duration
+		width    time.Duration
+		want     []convoke.Counter
+	}{
+		{"by minute", "a", 0, time.Hour, time.Minute, []convoke.Counter{times(2, "a", after(0)), times(1, "a", after(time.Minute)), times(1, "a", after(10*time.Minute))}},
+		{"twice in one call", "c", 0, time.Hour, time.Minute, []convoke.Counter{times(2, "c", after(0))}},
+		{"by five minutes", "a", 0, time.Hour, 5 * time.Minute, []convoke.Counter{times(3, "a", after(0)), times(1, "a", after(10*time.Minute))}},
+		{"all functions", "", 0, time.Hour, time.Hour, []convoke.Counter{times(7, "", after(0))}},
+		{"all functions, a month", "", 0, month, 5 * time.Minute, []convoke.Counter{times(6, "", after(0)), times(1, "", after(10*time.Minute))}},
+		{"to is exclusive", "a", 0, time.Minute, time.Minute, []convoke.Counter{times(2, "a", after(0))}},
+		{"from is inclusive", "a", time.Minute, 2 * time.Minute, time.Minute, []convoke.Counter{times(1, "a", after(time.Minute))}},
+		{"from cuts a minute", "a", 30 * time.Second, 2 * time.Minute, 10 * time.Second, []convoke.Counter{times(2, "a", after(30*time.Second)), times(1, "a", after(time.Minute))}},
+		{"another function", "d", 0, time.Hour, time.Minute, nil},
+	} {
+		same(t, test.name, get(s.SumCountersByTime(ctx, acct, test.function, after(test.from), after(test.to), test.width))(t), test.want)
+	}
+	for name, test := range map[string]struct {
+		from, to time.Duration
+		want     []convoke.Counter
+	}{
+		"hour":              {0, time.Hour, []convoke.Counter{times(4, "a", after(0)), times(1, "b", after(0)), times(2, "c", after(0))}},
+		"month":             {0, month, []convoke.Counter{times(4, "a", after(0)), times(1, "b", after(0)), times(2, "c", after(0))}},
+		"to is exclusive":   {0, 10 * time.Minute, []convoke.Counter{times(3, "a", after(0)), times(1, "b", after(0)), times(2, "c", after(0))}},
+		"from is inclusive": {time.Minute, time.Hour, []convoke.Counter{times(2, "a", after(time.Minute))}},
+		"from cuts":         {90 * time.Second, month, []convoke.Counter{times(2, "a", after(90*time.Second))}},
+		"nothing":           {time.Hour, 2 * time.Hour, nil},
+	} {
+		same(t, "by function, "+name, get(s.SumCountersByFunction(ctx, acct, after(test.from), after(test.to)))(t), test.want)
+	}
 }

@@ -18,6 +18,9 @@ func testIsolation(t *testing.T, s Store) {
 	record := newInvocation(1)
 	minute := at(0).Truncate(time.Minute)
 	must(t, s.AppendInvocations(ctx, []convoke.Invocation{record}, []convoke.Counter{{AccountID: acct, FunctionID: "fn", Minute: minute, Succeeded: 1}}))
+	domain := newDomain(1, "api.example.com", 0)
+	must(t, s.CreateDomain(ctx, domain, 0))
+	must(t, s.AppendCalls(ctx, newCalls(1)))
 	before := get(s.FindFunction(ctx, acct, f.ID))(t)
 
 	foreign := *f
@@ -38,6 +41,7 @@ func testIsolation(t *testing.T, s Store) {
 		"FindDeployment":     func() error { _, err := s.FindDeployment(ctx, other, d.ID); return err },
 		"FindBundle":         func() error { _, err := s.FindBundle(ctx, other, d.BundleID); return err },
 		"FindLive":           func() error { _, err := s.FindLive(ctx, other, f.ID); return err },
+		"RemoveDomain":       func() error { _, err := s.RemoveDomain(ctx, other, domain.ID); return err },
 	} {
 		switch convoke.ErrorCode(try()) {
 		case convoke.CodeNotFound, convoke.CodeFunctionNotFound:
@@ -55,8 +59,13 @@ func testIsolation(t *testing.T, s Store) {
 	same(t, "QueryLogs of a request", get(s.QueryLogs(ctx, other, convoke.LogFilter{RequestID: id("req", 1)}))(t), []convoke.LogEntry{})
 	same(t, "QueryInvocations", get(s.QueryInvocations(ctx, other, convoke.InvocationFilter{FunctionID: "fn"}))(t), []convoke.Invocation{})
 	same(t, "QueryInvocations of a request", get(s.QueryInvocations(ctx, other, convoke.InvocationFilter{FunctionID: "fn", RequestID: record.RequestID}))(t), []convoke.Invocation{})
-	same(t, "QueryCounters", get(s.QueryCounters(ctx, other, "fn", minute, at(100)))(t), []convoke.Counter{})
-	same(t, "QueryCounters of all", get(s.QueryCounters(ctx, other, "", minute, at(100)))(t), []convoke.Counter{})
+	same(t, "SumCountersByTime", get(s.SumCountersByTime(ctx, other, "fn", minute, at(100), time.Minute))(t), []convoke.Counter{})
+	same(t, "SumCountersByTime of all", get(s.SumCountersByTime(ctx, other, "", minute, at(100), time.Minute))(t), []convoke.Counter{})
+	same(t, "SumCountersByFunction", get(s.SumCountersByFunction(ctx, other, minute, at(100)))(t), []convoke.Counter{})
+	same(t, "ListDomains", get(s.ListDomains(ctx, other))(t), []*convoke.Domain{})
+	for name, f := range map[string]convoke.CallFilter{"all": {}, "a function": {FunctionID: "fn"}, "a request": {RequestID: id("req", 0)}} {
+		same(t, "ListCalls of "+name, get(s.ListCalls(ctx, other, f))(t), []convoke.Call{})
+	}
 	total, deployed, err := s.CountFunctions(ctx, other)
 	must(t, err)
 	same(t, "CountFunctions", []int{total, deployed}, []int{0, 0})

@@ -157,7 +157,7 @@ func testDeleteLogsBefore(t *testing.T, s Store) {
 		return []int{
 			len(get(s.QueryLogs(ctx, acct, convoke.LogFilter{}))(t)),
 			len(get(s.QueryInvocations(ctx, acct, convoke.InvocationFilter{FunctionID: "fn"}))(t)),
-			len(get(s.QueryCounters(ctx, acct, "", at(-1000), at(1000)))(t)),
+			len(get(s.SumCountersByFunction(ctx, acct, at(-1000), at(1000)))(t)),
 		}
 	}
 	for _, step := range []struct {

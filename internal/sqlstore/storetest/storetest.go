@@ -24,6 +24,9 @@ type Store interface {
 	convoke.DeploymentStore
 	convoke.LogStore
 	convoke.InvocationStore
+	convoke.ActivityStore
+	convoke.DomainStore
+	convoke.CallStore
 }
 
 // Run runs the suite. Each test opens a store of its own, which open closes
@@ -59,6 +62,13 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"Invocations", testInvocations},
 		{"Counters", testCounters},
 		{"DeleteLogsBefore", testDeleteLogsBefore},
+		{"Activities", testActivities},
+		{"Domains", testDomains},
+		{"DomainLimit", testDomainLimit},
+		{"VersionDomains", testVersionDomains},
+		{"Calls", testCalls},
+		{"CallFilters", testCallFilters},
+		{"DeleteCallsBefore", testDeleteCallsBefore},
 		{"AccountsAreApart", testIsolation},
 		{"ConcurrentSaves", testConcurrentSaves},
 		{"ConcurrentUpdates", testConcurrentUpdates},

@@ -17,6 +17,9 @@ async function attack({ how }) {
     'a damaged entry': () => frame(21, 1, Buffer.alloc(5)),
     'a flood of entries': () => Buffer.concat(Array.from({ length: 5000 }, (_, i) => entry(1, 'flood ' + i))),
     'a flood outside of invocations': () => Buffer.concat(Array.from({ length: 20000 }, (_, i) => entry(0, 'flood ' + i))),
+    'a damaged dial': () => frame(26, 1, Buffer.alloc(3)),
+    'two dials of one number': () => Buffer.concat([dialFrame(1, 'example.com', 80), dialFrame(1, 'example.com', 80)]),
+    'a call over no connection': () => frame(27, 99, Buffer.alloc(27)),
     'a huge entry': () => entry(1, 'x'.repeat(20 << 20)),
   };
   put(forged[how]());

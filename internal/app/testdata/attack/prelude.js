@@ -28,6 +28,12 @@ const entry = (id, text, extras = '[]') => {
   head.writeUInt32LE(extras.length, 10);
   return frame(21, id, Buffer.concat([head, Buffer.from(extras + text)]));
 };
+const dialFrame = (id, host, port, tls = 0) => {
+  const head = Buffer.alloc(7);
+  head.writeUInt16LE(port, 4);
+  head[6] = tls;
+  return frame(26, id, Buffer.concat([head, Buffer.from(host)]));
+};
 // put writes all of it, however slowly the server reads.
 const put = (bytes, fd = 3) => {
   for (let at = 0; at < bytes.length;) {
