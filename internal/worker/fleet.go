@@ -70,6 +70,7 @@ type Fleet struct {
 
 	shares shares                         // of Run alone
 	behind atomic.Pointer[map[string]int] // the accounts that are behind, as of the last count
+	pace   pace
 
 	mu      sync.Mutex
 	workers map[*Worker]struct{}

@@ -150,6 +150,7 @@ func (w *Worker) append(e convoke.LogEntry) {
 		return
 	}
 	e.AccountID, e.FunctionID, e.Version = p.AccountID, p.FunctionID, p.Version
+	w.fleet.pace.wait(p.AccountID)
 	w.fleet.cfg.Sink.Append(e)
 }
 

@@ -68,8 +68,8 @@ func (s *shares) count(used map[string]time.Duration, idle, since time.Duration)
 	return behind
 }
 
-// share counts what every worker has computed and gives each the priority
-// that its account has. It is called by Run alone.
+// share counts what every worker has computed, gives each the priority that
+// its account has, and bounds logging where there are several. It is called by Run alone.
 func (f *Fleet) share(now time.Time) {
 	f.mu.Lock()
 	all := make([]*Worker, 0, len(f.workers))
@@ -90,6 +90,7 @@ func (f *Fleet) share(now time.Time) {
 	behind := f.shares.count(used, max(idle-f.shares.idle, 0), now.Sub(f.shares.counted))
 	f.shares.counted, f.shares.idle = now, idle
 	f.behind.Store(&behind)
+	f.pace.share(used)
 	for _, w := range all {
 		w.prioritise(behind)
 	}
