@@ -29,7 +29,6 @@ import (
 	"convoke/internal/metric"
 	"convoke/internal/pool"
 	"convoke/internal/runlog"
-	"convoke/internal/sandbox"
 	"convoke/internal/sqlstore"
 	"convoke/internal/telemetry"
 	"convoke/internal/worker"
@@ -134,20 +133,16 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	if err != nil {
 		return err
 	}
-	// A level is believed only after a worker has tried to break out of it.
-	box, err := sandbox.Choose(ctx, sandbox.Level(cfg.Sandbox), runtimes[convoke.DefaultRuntime].Path, sandbox.Config{Folder: filepath.Join(cfg.Data, "runtime")})
+	box, groups, err := a.isolate(ctx, runtimes[convoke.DefaultRuntime].Path)
 	if err != nil {
 		return err
-	}
-	if box.Level() == sandbox.None {
-		a.log.Warn("functions run WITHOUT a sandbox: deploy only code that you would run yourself", "sandbox", box.Level())
 	}
 	if a.egress, err = a.newEgress(); err != nil {
 		return err
 	}
 	a.domain = domain.New(domain.Config{Store: a.store, Limits: cfg.Limits, Changed: a.egress.Changed})
 	a.fleet, err = worker.NewFleet(worker.Config{
-		Runtimes: runtimes, Dir: filepath.Join(cfg.Data, "runtime"), Sandbox: box, Egress: a.egress, Sink: a.runlog, Logger: a.log,
+		Runtimes: runtimes, Dir: filepath.Join(cfg.Data, "runtime"), Sandbox: box, Groups: groups, Egress: a.egress, Sink: a.runlog, Logger: a.log,
 		OnExit: func(e worker.Exit) { a.telemetry.WorkerDied(string(e.Reason)) },
 	})
 	if err != nil {

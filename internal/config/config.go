@@ -17,7 +17,7 @@ import (
 type Sandbox string
 
 const (
-	SandboxAuto       Sandbox = "auto" // the strongest that the host allows
+	SandboxAuto       Sandbox = "auto" // the strongest that the host allows, and never none
 	SandboxNamespaces Sandbox = "namespaces"
 	SandboxLandlock   Sandbox = "landlock"
 	SandboxNone       Sandbox = "none"
@@ -31,6 +31,7 @@ type Config struct {
 	Data          string         `yaml:"data" env:"DATA" help:"folder of the database and everything else that is kept"`
 	Runtimes      string         `yaml:"runtimes" env:"RUNTIMES" help:"folder of the pinned Node.js builds; searched for beside the binary and in runtime/node"`
 	Sandbox       Sandbox        `yaml:"sandbox" env:"SANDBOX" help:"how functions are isolated: auto, namespaces, landlock or none"`
+	Cgroup        string         `yaml:"cgroup" env:"CGROUP" help:"control group (cgroup v2) to put workers in, as a folder; found where systemd delegates one"`
 	AdminPassword convoke.Secret `yaml:"adminPassword" env:"ADMIN_PASSWORD" flag:"no" help:"password of the user admin, who is created at the first start; one is made up and shown otherwise"`
 	WriteProfile  string         `yaml:"writeProfile" env:"WRITE_PROFILE" help:"file to write a profile for client commands to at start; the word default stands for the one they look for"`
 
@@ -82,8 +83,8 @@ func Default() *Config {
 	return &Config{
 		Listen:        "127.0.0.1:8080",
 		Data:          "data",
-		Sandbox:       SandboxNone, // until functions can reach allowed domains from inside one
-		MetricsPublic: true,        // no figure names an account or a function
+		Sandbox:       SandboxAuto,
+		MetricsPublic: true, // no figure names an account or a function
 		Log:           Log{Level: slog.LevelInfo, Format: "text"},
 		Blanks:        4,
 		MaxWaiters:    1000,

@@ -20,6 +20,7 @@ import (
 const (
 	maxLine       = 16 << 10
 	windowLines   = 500
+	windowBytes   = 128 << 10
 	windowLength  = time.Second
 	tailSize      = 4 << 10
 	crashDumpMark = "<--- Last few GCs --->" // Node's own words before it aborts
@@ -37,6 +38,7 @@ type capture struct {
 	crashed bool   // Node is dumping its state: kept in last, no log entries
 	window  time.Time
 	lines   int
+	bytes   int
 	dropped int
 }
 
@@ -77,10 +79,11 @@ func (o *capture) line(text string, source convoke.LogSource) {
 	now := time.Now()
 	lost := 0
 	if now.Sub(o.window) > windowLength {
-		o.window, o.lines, lost, o.dropped = now, 0, o.dropped, 0
+		o.window, o.lines, o.bytes, lost, o.dropped = now, 0, 0, o.dropped, 0
 	}
 	o.lines++
-	if o.lines > windowLines {
+	o.bytes += len(text)
+	if o.lines > windowLines || o.bytes > windowBytes {
 		o.dropped++
 		o.mu.Unlock()
 		return
@@ -147,6 +150,7 @@ func (w *Worker) append(e convoke.LogEntry) {
 		return
 	}
 	e.AccountID, e.FunctionID, e.Version = p.AccountID, p.FunctionID, p.Version
+	w.fleet.pace.wait(p.AccountID)
 	w.fleet.cfg.Sink.Append(e)
 }
 
