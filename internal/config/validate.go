@@ -60,6 +60,8 @@ func (c *Config) problems(unreadable []string) (problems []string) {
 	within("sessionIdle", c.SessionIdle, time.Minute, 365*24*time.Hour)
 	within("sessionLifetime", c.SessionLifetime, time.Minute, 365*24*time.Hour)
 
+	c.OIDC.problems(say)
+
 	for _, s := range Settings() {
 		v := reflect.ValueOf(c).Elem().FieldByIndex(s.index)
 		if len(s.index) == 2 && s.Help == "" && v.CanInt() && v.Int() < 1 {

@@ -29,8 +29,15 @@ var Member = Rule{member: true}
 // operator's own.
 func Permission(p convoke.Permission) Rule { return Rule{perm: p} }
 
+// valid reports whether the rule lets people in in exactly one way.
 func (rl Rule) valid() bool {
-	return rl == Public || rl == Member || rl == Permission(rl.perm) && rl.perm != ""
+	ways := 0
+	for _, way := range []bool{rl.public, rl.member, rl.perm != ""} {
+		if way {
+			ways++
+		}
+	}
+	return ways == 1
 }
 
 // check returns CodeForbidden unless the rule lets p into the account.
