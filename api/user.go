@@ -10,7 +10,7 @@ type User struct {
 	Roles              []string `json:"roles"`
 	Disabled           bool     `json:"disabled"`
 	MustChangePassword bool     `json:"mustChangePassword"`
-	External           bool     `json:"external"` // signs in through the identity provider
+	External           bool     `json:"external"` // signs in through the identity provider, without a password
 	CreatedAt          Time     `json:"createdAt,omitzero"`
 	UpdatedAt          Time     `json:"updatedAt,omitzero"`
 	LastLoginAt        Time     `json:"lastLoginAt,omitzero"` // absent: never
@@ -20,7 +20,7 @@ type User struct {
 func NewUser(u *convoke.User) User {
 	return User{
 		ID: u.ID, LoginName: u.LoginName, Roles: RoleNames(u.Roles), Disabled: u.Disabled, MustChangePassword: u.MustChangePassword,
-		External: u.ExternalID != "", CreatedAt: Time{Time: u.CreatedAt}, UpdatedAt: Time{Time: u.UpdatedAt}, LastLoginAt: Time{Time: u.LastLoginAt},
+		External: u.PasswordHash == "", CreatedAt: Time{Time: u.CreatedAt}, UpdatedAt: Time{Time: u.UpdatedAt}, LastLoginAt: Time{Time: u.LastLoginAt},
 	}
 }
 
@@ -39,6 +39,9 @@ type CreateUserRequest struct {
 	LoginName string   `json:"loginName"`
 	Roles     []string `json:"roles"`
 	Password  string   `json:"password,omitempty"`
+	// External users sign in through the identity provider, which knows them
+	// by the login name; they have no password.
+	External bool `json:"external,omitempty"`
 }
 
 // UserPasswordResponse is a user with the password that was made up, which is

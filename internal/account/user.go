@@ -23,10 +23,13 @@ type UserInput struct {
 	// Password is what the user signs in with; the zero value makes one up,
 	// which has to be changed.
 	Password convoke.Secret
+	// External users have no password: they sign in through the identity
+	// provider, which knows them by the login name.
+	External bool
 }
 
 // CreateUser adds a user. The secret is the password that was made up, zero
-// when one was given. It returns CodeValidation for values that break a rule,
+// when one was given or none is needed. It returns CodeValidation for values that break a rule,
 // CodeForbidden for a role that by may not grant, CodeConflict for a login name
 // that is taken, and CodeLimitExceeded when the account is full.
 func (s *Service) CreateUser(ctx context.Context, by *convoke.Principal, in UserInput) (*convoke.User, convoke.Secret, error) {
@@ -52,20 +55,23 @@ func newUser(ctx context.Context, accountID string, in UserInput) (*convoke.User
 	if err := convoke.ValidateLoginName(in.LoginName); err != nil {
 		return nil, made, err
 	}
+	now := time.Now().UTC()
+	u := &convoke.User{ID: uuid.NewString(), AccountID: accountID, LoginName: in.LoginName, Roles: slices.Clone(in.Roles), CreatedAt: now, UpdatedAt: now}
+	if in.External {
+		if !in.Password.IsZero() {
+			return nil, made, convoke.Errorf(convoke.CodeValidation, "a user who signs in through the identity provider has no password")
+		}
+		return u, made, nil
+	}
 	password := in.Password
 	if password.IsZero() {
 		made = makeUp()
 		password = made
 	}
-	hash, err := hashPassword(ctx, password)
-	if err != nil {
-		return nil, convoke.Secret{}, err
-	}
-	now := time.Now().UTC()
-	return &convoke.User{
-		ID: uuid.NewString(), AccountID: accountID, LoginName: in.LoginName, PasswordHash: hash,
-		Roles: slices.Clone(in.Roles), MustChangePassword: !made.IsZero(), CreatedAt: now, UpdatedAt: now,
-	}, made, nil
+	var err error
+	u.PasswordHash, err = hashPassword(ctx, password)
+	u.MustChangePassword = !made.IsZero()
+	return u, made, err
 }
 
 // makeUp is a password that is read out once and then changed.

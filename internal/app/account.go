@@ -14,6 +14,9 @@ import (
 	"convoke/api"
 	"convoke/internal/account"
 	"convoke/internal/auth"
+	"convoke/internal/config"
+	"convoke/internal/httpapi"
+	"convoke/internal/oidc"
 	"convoke/internal/sqlstore"
 )
 
@@ -36,6 +39,21 @@ func usedBy(store *sqlstore.Store) map[string]account.Used {
 			return n, err
 		},
 	}
+}
+
+// identityOf is where people sign in who have no password here.
+func identityOf(c config.OIDC) (httpapi.Identity, error) {
+	if c.Issuer == "" {
+		return httpapi.Identity{}, nil
+	}
+	roles, err := c.RoleMap()
+	if err != nil {
+		return httpapi.Identity{}, err
+	}
+	provider := oidc.New(oidc.Config{
+		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, URL: c.URL, RoleClaim: c.RoleClaim, Roles: roles,
+	})
+	return httpapi.Identity{Provider: provider, AccountID: c.Account, Create: c.AutoCreate}, nil
 }
 
 // LocalAccounts are the accounts in a data folder, for an operator with the

@@ -164,6 +164,10 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	})
 	a.function = function.New(function.Config{Store: a.store, Runner: a.invoke, Limits: cfg.Limits, LimitsOf: a.account.LimitsOf, Logger: a.log})
 	gw := gateway.New(gateway.Config{Invoker: a.invoke, Dispatcher: event.New(a.invoke), Limits: cfg.Limits, Accounts: a.account})
+	identity, err := identityOf(cfg.OIDC)
+	if err != nil {
+		return err
+	}
 	builds := map[string]string{}
 	for name, rt := range runtimes {
 		builds[name] = rt.Version
@@ -174,7 +178,8 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 		Tester:    &invoke.Tester{Service: a.invoke, Store: a.store, Flush: a.runlog.Flush},
 		Log:       a.runlog, Logs: a.store, Metrics: a.metric, Invocations: a.store, Activities: a.store, Auth: a.auth, Accounts: a.account,
 		Domains: a.domain, Calls: a.store,
-		Gateway: httpapi.Gateway{Invoke: gw.Invoke, Event: gw.Event, Implemented: gw.Implemented},
+		Identity: identity,
+		Gateway:  httpapi.Gateway{Invoke: gw.Invoke, Event: gw.Event, Implemented: gw.Implemented},
 		Probes: httpapi.Probes{
 			Live: http.HandlerFunc(a.livez), Ready: http.HandlerFunc(a.readyz),
 			Metrics: a.telemetry.Handler(), MetricsPublic: cfg.MetricsPublic,

@@ -38,13 +38,14 @@ func (a *app) userCommand() *cobra.Command {
 
 func (a *app) userCreate() *cobra.Command {
 	var roles []string
-	var fromStdin bool
+	var fromStdin, external bool
 	cmd := &cobra.Command{
 		Use:   "create NAME",
 		Short: "Add a user",
 		Long: `Adds a user. The password is made up and printed, once; it has to be changed at
 the first sign-in. With --password-stdin it is read from standard input and
-stays. Needs the role admin.`,
+stays. With --external there is none: the user signs in through the identity
+provider, which must know him by that login name. Needs the role admin.`,
 		Example: "  convoke user create ann --role developer\n  pass generate -n convoke | convoke user create ann --role viewer --password-stdin",
 		Args:    args("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -52,7 +53,7 @@ stays. Needs the role admin.`,
 			if err != nil {
 				return err
 			}
-			in := api.CreateUserRequest{LoginName: args[0], Roles: roles}
+			in := api.CreateUserRequest{LoginName: args[0], Roles: roles, External: external}
 			if fromStdin {
 				password, err := a.password(a.lines(), true, "")
 				if err != nil {
@@ -69,6 +70,7 @@ stays. Needs the role admin.`,
 	}
 	cmd.Flags().StringSliceVar(&roles, "role", []string{string(convoke.RoleDeveloper)}, roleHelp)
 	cmd.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from standard input")
+	cmd.Flags().BoolVar(&external, "external", false, "the user signs in through the identity provider")
 	return cmd
 }
 

@@ -65,6 +65,8 @@ type Config struct {
 	SessionIdle       time.Duration `yaml:"sessionIdle" env:"SESSION_IDLE" help:"a sign-in ends when it is not used for so long"`
 	SessionLifetime   time.Duration `yaml:"sessionLifetime" env:"SESSION_LIFETIME" help:"a sign-in ends after so long"`
 
+	OIDC OIDC `yaml:"oidc" envPrefix:"OIDC_"`
+
 	Limits convoke.Limits `yaml:"limits" envPrefix:"LIMIT_"`
 	Egress Egress         `yaml:"egress" envPrefix:"EGRESS_"`
 
@@ -100,6 +102,7 @@ func Default() *Config {
 		ActivityRetention: 90 * 24 * time.Hour,
 		SessionIdle:       8 * time.Hour,
 		SessionLifetime:   24 * time.Hour,
+		OIDC:              OIDC{Account: convoke.DefaultAccountID, RoleClaim: "roles"},
 
 		Limits: convoke.DefaultLimits(),
 		Egress: defaultEgress(),

@@ -63,6 +63,7 @@ func (c *Config) problems(unreadable []string) (problems []string) {
 	within("sessionLifetime", c.SessionLifetime, time.Minute, 365*24*time.Hour)
 
 	c.Egress.problems(say)
+	c.OIDC.problems(say)
 
 	for _, s := range Settings() {
 		v := reflect.ValueOf(c).Elem().FieldByIndex(s.index)

@@ -17,6 +17,7 @@ import (
 	"convoke/internal/function"
 	"convoke/internal/httpx"
 	"convoke/internal/metric"
+	"convoke/internal/oidc"
 	"convoke/internal/runlog"
 )
 
@@ -47,8 +48,15 @@ type Probes struct {
 	MetricsPublic bool
 }
 
-// Config wires the API. Every member but RuntimeBuilds, BodyTimeout, Extra,
-// V1, Drain and Observe is required.
+// Identity is where people sign in who have no password here.
+type Identity struct {
+	Provider  *oidc.Provider // nil: nowhere
+	AccountID string         // of these people
+	Create    bool           // make users of those who are new
+}
+
+// Config wires the API. Every member but RuntimeBuilds, BodyTimeout, Identity,
+// Extra, V1, Drain and Observe is required.
 type Config struct {
 	Functions   *function.Service
 	Tester      Tester
@@ -63,6 +71,7 @@ type Config struct {
 	Accounts    *people.Service
 	Gateway     Gateway
 	Probes      Probes
+	Identity    Identity
 	// RuntimeBuilds are the exact builds by runtime name, such as "26.2.0".
 	RuntimeBuilds map[string]string
 	Limits        convoke.Limits

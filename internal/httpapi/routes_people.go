@@ -5,6 +5,7 @@ import (
 
 	"convoke"
 	"convoke/api"
+	"convoke/internal/oidc"
 )
 
 const (
@@ -49,6 +50,13 @@ func (s *server) peopleRoutes() []Route {
 			Summary: "End the session of the request", Status: http.StatusNoContent, Codes: codes(convoke.CodeActionNotAllowed)}},
 		{Method: "GET", Path: account + "/me", Rule: Member, Handle: s.me, Doc: Doc{ID: "me", Tag: "sessions",
 			Summary: "Who makes the request, and what that one may do", Response: api.Me{}}},
+
+		{Method: "GET", Path: "/auth/oidc/login", Rule: Public, Handle: s.beginOIDC, Doc: Doc{ID: "beginOIDC", Tag: "sessions",
+			Summary: "Send a browser to the identity provider to sign in", Status: http.StatusFound,
+			Query: []Param{{Name: "next", Type: "string", About: "path of the page to go on to"}}, Codes: codes(convoke.CodeRouteNotFound, convoke.CodeUnavailable)}},
+		{Method: "GET", Path: oidc.CallbackPath, Rule: Public, Handle: s.finishOIDC, Doc: Doc{ID: "finishOIDC", Tag: "sessions",
+			Summary: "Where the identity provider sends browsers back to; it sets the session cookie", Status: http.StatusFound,
+			Codes: codes(convoke.CodeRouteNotFound, convoke.CodeUnauthorized, convoke.CodeForbidden, convoke.CodeConflict, convoke.CodeActionNotAllowed, convoke.CodeLocked, convoke.CodeUnavailable)}},
 
 		{Method: "GET", Path: account + "/users", Rule: people, Handle: s.listUsers, Doc: Doc{ID: "listUsers", Tag: "users",
 			Summary: "List the account's users in order of login name", Response: []api.User{}}},

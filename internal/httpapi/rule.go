@@ -40,8 +40,15 @@ func (rl Rule) WrongIsForbidden() Rule {
 	return rl
 }
 
+// valid reports whether the rule lets people in in exactly one way.
 func (rl Rule) valid() bool {
-	return rl == Public || rl == Member || rl.perm != "" && !rl.public && !rl.member
+	ways := 0
+	for _, way := range []bool{rl.public, rl.member, rl.perm != ""} {
+		if way {
+			ways++
+		}
+	}
+	return ways == 1
 }
 
 // check returns CodeForbidden unless the rule lets p into the account.

@@ -57,9 +57,13 @@ func (s *server) recordSignIn(w http.ResponseWriter, r *http.Request, u *convoke
 func setSessionCookie(w http.ResponseWriter, r *http.Request, signed *auth.SignedIn) {
 	http.SetCookie(w, &http.Cookie{
 		Name: auth.SessionCookie, Value: signed.Cookie.Reveal(), Path: "/", Expires: signed.Session.ExpiresAt,
-		HttpOnly: true, Secure: httpx.Scheme(r) == "https", SameSite: http.SameSiteLaxMode,
+		HttpOnly: true, Secure: secure(r), SameSite: http.SameSiteLaxMode,
 	})
 }
+
+// secure reports whether a browser may keep the cookie for HTTPS only: it
+// keeps none of those that a server without it sets.
+func secure(r *http.Request) bool { return httpx.Scheme(r) == "https" }
 
 // refresh answers 401 to everything that is not a session which lasts: the
 // tools of the reference sign in anew then, and give up on any other status
@@ -87,7 +91,7 @@ func (s *server) logout(w http.ResponseWriter, r *http.Request, by *convoke.Prin
 	if err := s.record(r, by, "session.remove", by.SessionID, by.Name, nil, nil); err != nil {
 		return err
 	}
-	http.SetCookie(w, &http.Cookie{Name: auth.SessionCookie, Path: "/", MaxAge: -1, HttpOnly: true, Secure: httpx.Scheme(r) == "https", SameSite: http.SameSiteLaxMode})
+	http.SetCookie(w, &http.Cookie{Name: auth.SessionCookie, Path: "/", MaxAge: -1, HttpOnly: true, Secure: secure(r), SameSite: http.SameSiteLaxMode})
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

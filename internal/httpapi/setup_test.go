@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,7 +39,9 @@ type world struct {
 	log    *runlog.Log
 	meter  *metric.Recorder
 	url    string
-	tokens map[string]string // by role, and "other" of the other account
+	// handler is what answers at url; remake makes it anew of config.
+	handler atomic.Pointer[http.Handler]
+	tokens  map[string]string // by role, and "other" of the other account
 }
 
 func setup(t *testing.T) *world {
@@ -80,7 +83,8 @@ func setup(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(h)
+	w.handler.Store(&h)
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { (*w.handler.Load()).ServeHTTP(rw, r) }))
 	w.url = srv.URL
 
 	var ended []chan error
@@ -121,6 +125,16 @@ func setup(t *testing.T) *world {
 	issue("invoker", home, convoke.RoleInvoker)
 	issue("other", other, convoke.RoleAdmin)
 	return w
+}
+
+// remake makes the server follow config.
+func (w *world) remake(t *testing.T) {
+	t.Helper()
+	h, err := New(w.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.handler.Store(&h)
 }
 
 // compile takes any code but one that says it is broken.
@@ -178,7 +192,7 @@ func alive(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "o
 // that does not exist.
 func (w *world) do(t *testing.T, as, method, path, body string, header http.Header) (int, http.Header, string) {
 	t.Helper()
-	if !strings.HasPrefix(path, "/api/") && !slices.Contains([]string{"/livez", "/readyz", "/metrics", "/openapi.json"}, path) {
+	if !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/auth/") && !slices.Contains([]string{"/livez", "/readyz", "/metrics", "/openapi.json"}, path) {
 		path = "/api/account/" + home + path
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // a stream that should have refused does not end

@@ -27,7 +27,7 @@ func (s *server) createUser(w http.ResponseWriter, r *http.Request, by *convoke.
 		return err
 	}
 	u, password, err := s.Accounts.CreateUser(r.Context(), by, people.UserInput{
-		LoginName: in.LoginName, Roles: rolesOf(in.Roles), Password: convoke.NewSecret(in.Password),
+		LoginName: in.LoginName, Roles: rolesOf(in.Roles), Password: convoke.NewSecret(in.Password), External: in.External,
 	})
 	if err != nil {
 		return err
