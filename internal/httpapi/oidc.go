@@ -6,6 +6,7 @@ import (
 	"convoke"
 	"convoke/api"
 	people "convoke/internal/account"
+	"convoke/internal/httpx"
 )
 
 // beginOIDC sends a browser to the identity provider.
