@@ -46,6 +46,8 @@ const (
 	CodeStorageFull    Code = "convoke.store.full"        // the disk is full: the change was refused, nothing was lost
 	CodeMethodNotKnown Code = "convoke.http.method-not-allowed"
 	CodeRouteNotFound  Code = "convoke.http.not-found"
+
+	CodeUnreadable Code = "convoke.secret.unreadable" // a secret cannot be decrypted: its row or the master key is not what it was
 )
 
 // Error is the one error that crosses layers. Message is a sentence for the

@@ -18,6 +18,8 @@ type Limits struct {
 	VariablesPerFunction   int `yaml:"variablesPerFunction" env:"VARIABLES_PER_FUNCTION"`
 	VariableNameLength     int `yaml:"variableNameLength" env:"VARIABLE_NAME_LENGTH"`
 	VariableValueLength    int `yaml:"variableValueLength" env:"VARIABLE_VALUE_LENGTH"`
+	SecretsPerAccount      int `yaml:"secretsPerAccount" env:"SECRETS_PER_ACCOUNT"`
+	SchedulesPerAccount    int `yaml:"schedulesPerAccount" env:"SCHEDULES_PER_ACCOUNT"`
 
 	PayloadBytes  int `yaml:"payloadBytes" env:"PAYLOAD_BYTES"`   // of an invocation's body
 	ResultBytes   int `yaml:"resultBytes" env:"RESULT_BYTES"`     // of a result as JSON
@@ -50,6 +52,8 @@ func DefaultLimits() Limits {
 		VariablesPerFunction:   512,
 		VariableNameLength:     200,
 		VariableValueLength:    1024,
+		SecretsPerAccount:      200,
+		SchedulesPerAccount:    50,
 
 		PayloadBytes:  1 << 20,
 		ResultBytes:   1 << 20,

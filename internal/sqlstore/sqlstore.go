@@ -50,6 +50,8 @@ var (
 	_ convoke.LogStore        = (*Store)(nil)
 	_ convoke.InvocationStore = (*Store)(nil)
 	_ convoke.ActivityStore   = (*Store)(nil)
+	_ convoke.SecretStore     = (*Store)(nil)
+	_ convoke.ScheduleStore   = (*Store)(nil)
 )
 
 //go:embed migrations

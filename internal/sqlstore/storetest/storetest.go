@@ -25,6 +25,8 @@ type Store interface {
 	convoke.LogStore
 	convoke.InvocationStore
 	convoke.ActivityStore
+	convoke.SecretStore
+	convoke.ScheduleStore
 }
 
 // Run runs the suite. Each test opens a store of its own, which open closes
@@ -61,6 +63,13 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"Counters", testCounters},
 		{"DeleteLogsBefore", testDeleteLogsBefore},
 		{"Activities", testActivities},
+		{"Secrets", testSecrets},
+		{"SecretLimit", testSecretLimit},
+		{"ResealSecrets", testResealSecrets},
+		{"Schedules", testSchedules},
+		{"ScheduleRuns", testScheduleRuns},
+		{"ClaimRunsOnce", testClaimRunsOnce},
+		{"ScheduleRunsEvict", testEvictRuns},
 		{"AccountsAreApart", testIsolation},
 		{"ConcurrentSaves", testConcurrentSaves},
 		{"ConcurrentUpdates", testConcurrentUpdates},
