@@ -56,11 +56,17 @@ func (x *runtime) Invoke(_ context.Context, r invoke.Request) (invoke.Response, 
 	return invoke.Response{}, answer(r)
 }
 
-func (x *runtime) times() []string {
+// seen are the calls so far and their request ids.
+func (x *runtime) seen() ([]call, []string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	return slices.Clone(x.calls), slices.Clone(x.ids)
+}
+
+func (x *runtime) times() []string {
+	calls, _ := x.seen()
 	var out []string
-	for _, c := range x.calls {
+	for _, c := range calls {
 		out = append(out, c.At.Format("15:04:05"))
 	}
 	return out
@@ -202,17 +208,19 @@ func TestRuns(t *testing.T) {
 		same(t, "before it is due", w.rt.times(), []string(nil))
 		sleep(time.Second)
 		due := time.Date(2000, 1, 1, 0, 5, 0, 0, time.UTC)
-		same(t, "call", w.rt.calls, []call{{At: due, Function: home + "hello", Caller: "schedule",
+		calls, _ := w.rt.seen()
+		same(t, "call", calls, []call{{At: due, Function: home + "hello", Caller: "schedule",
 			Input: fmt.Sprintf(`{"timestamp":%d,"headers":[{"key":"X","value":"1"},{"key":"Y","value":"2"}],"payload":{"a":[1]}}`, due.UnixMilli())}})
-		if _, err := invoke.ParseInput([]byte(w.rt.calls[0].Input)); err != nil {
+		if _, err := invoke.ParseInput([]byte(calls[0].Input)); err != nil {
 			t.Error(err)
 		}
 		sleep(10 * time.Minute)
 		same(t, "times", w.rt.times(), []string{"00:05:00", "00:10:00", "00:15:00"})
 		same(t, "history", w.history(e.ID), []string{"00:05:00 finished", "00:10:00 finished", "00:15:00 finished"})
 		got := w.get(e.ID)
-		if !got.LastAt.Equal(due.Add(10*time.Minute)) || !got.NextAt.Equal(due.Add(15*time.Minute)) || got.LastFailed || got.LastRequestID != w.rt.ids[2] || w.rt.ids[1] == w.rt.ids[2] {
-			t.Errorf("the schedule is %+v, the requests were %v", got.Schedule, w.rt.ids)
+		_, ids := w.rt.seen()
+		if !got.LastAt.Equal(due.Add(10*time.Minute)) || !got.NextAt.Equal(due.Add(15*time.Minute)) || got.LastFailed || got.LastRequestID != ids[2] || ids[1] == ids[2] {
+			t.Errorf("the schedule is %+v, the requests were %v", got.Schedule, ids)
 		}
 	})
 }
@@ -400,7 +408,8 @@ func TestRecovery(t *testing.T) {
 		same(t, "claimed", w.history(claimed.ID), []string{"00:01:00 finished"})
 		same(t, "started", w.history(started.ID), []string{"00:01:00 finished unavailable"})
 		same(t, "calls", w.rt.times(), []string{"00:01:20"})
-		same(t, "request", w.rt.ids, []string{runs[1-i].RequestID})
+		_, ids := w.rt.seen()
+		same(t, "request", ids, []string{runs[1-i].RequestID})
 		if !w.get(started.ID).LastFailed {
 			t.Error("the interrupted run does not show as failed")
 		}
@@ -501,10 +510,9 @@ func TestStoreFails(t *testing.T) {
 func TestRemovedBeforeItBegins(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		w.stop()
-		var id string
-		w.store = failing{Store: w.store, start: func() error { return w.store.DeleteSchedule(t.Context(), home, id) }}
+		id, store := w.add("*/30 * * * *").ID, w.store
+		w.store = failing{Store: store, start: func() error { return store.DeleteSchedule(t.Context(), home, id) }}
 		w.start()
-		id = w.add("*/30 * * * *").ID
 		sleep(time.Hour)
 		same(t, "calls", w.rt.times(), []string(nil))
 	})
