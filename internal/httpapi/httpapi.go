@@ -16,6 +16,8 @@ import (
 	"convoke/internal/httpx"
 	"convoke/internal/metric"
 	"convoke/internal/runlog"
+	"convoke/internal/schedule"
+	"convoke/internal/secret"
 )
 
 // Tester runs the newest saved version of a function once, deployed or not.
@@ -55,6 +57,8 @@ type Config struct {
 	Metrics     *metric.Recorder
 	Invocations convoke.InvocationStore
 	Activities  convoke.ActivityStore
+	Secrets     *secret.Service
+	Schedules   *schedule.Service
 	Auth        *auth.Auth
 	Gateway     Gateway
 	Probes      Probes
@@ -106,6 +110,7 @@ func (c *Config) check() error {
 	for name, missing := range map[string]bool{
 		"Functions": c.Functions == nil, "Tester": c.Tester == nil, "Log": c.Log == nil, "Logs": c.Logs == nil,
 		"Metrics": c.Metrics == nil, "Invocations": c.Invocations == nil, "Activities": c.Activities == nil, "Auth": c.Auth == nil, "Logger": c.Logger == nil,
+		"Secrets": c.Secrets == nil, "Schedules": c.Schedules == nil,
 		"Gateway": c.Gateway.Invoke == nil || c.Gateway.Event == nil || c.Gateway.Implemented == nil,
 		"Probes":  c.Probes.Live == nil || c.Probes.Ready == nil || c.Probes.Metrics == nil,
 	} {

@@ -17,8 +17,11 @@ import (
 	"convoke/internal/build"
 	"convoke/internal/function"
 	"convoke/internal/httpx"
+	"convoke/internal/invoke"
 	"convoke/internal/metric"
 	"convoke/internal/runlog"
+	"convoke/internal/schedule"
+	"convoke/internal/secret"
 	"convoke/internal/sqlstore"
 )
 
@@ -58,9 +61,16 @@ func setup(t *testing.T) *world {
 	functions := function.New(function.Config{
 		Store: store, Compile: compile, Runner: runner{}, Limits: convoke.DefaultLimits(), Logger: silent,
 	})
+	secrets, err := secret.New(ctx, secret.Config{Store: store, Dir: t.TempDir(), Limits: convoke.DefaultLimits(), Logger: silent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Nothing runs what is due: what the API says of it is the same.
+	schedules := schedule.New(schedule.Config{Store: store, Invoker: idle{}, Limits: convoke.DefaultLimits(), Logger: silent})
 	drain := make(chan struct{})
 	w.config = Config{
 		Functions: functions, Tester: tester{functions}, Log: w.log, Logs: store, Metrics: w.meter, Invocations: store, Activities: store, Auth: people,
+		Secrets: secrets, Schedules: schedules, V1: func(r *http.Request) bool { return r.URL.Query().Get("v") == "1" },
 		Gateway:       Gateway{Invoke: answer(`"invoked"`), Event: answer(`[]`), Implemented: answer(`{"implemented":false}`)},
 		Probes:        Probes{Live: http.HandlerFunc(alive), Ready: http.HandlerFunc(alive), Metrics: http.HandlerFunc(alive)},
 		RuntimeBuilds: map[string]string{"node26": "26.2.0"},
@@ -119,6 +129,12 @@ func compile(_ context.Context, s build.Source) (*build.Output, error) {
 	}
 	return &build.Output{ID: s.Code, Format: "esm", Contract: convoke.ContractV2, Code: []byte(s.Code),
 		Warnings: []convoke.Problem{{File: "index.js", Line: 1, Column: 1, Text: "dubious"}}}, nil
+}
+
+type idle struct{}
+
+func (idle) Invoke(context.Context, invoke.Request) (invoke.Response, error) {
+	return invoke.Response{}, nil
 }
 
 type runner struct{}

@@ -149,14 +149,14 @@ func TestNextAgainstEveryMinute(t *testing.T) {
 		after := time.Unix(60*rapid.Int64Range(29_000_000, 31_000_000).Draw(t, "after"), 0).UTC() // 2025 to 2028
 		var want time.Time
 		matches := definition(fields)
-		for at, end := after.Add(time.Minute), after.AddDate(0, 0, 40); at.Before(end) && want.IsZero(); at = at.Add(time.Minute) {
+		for at, end := after.Add(time.Minute), after.AddDate(0, 0, 8); at.Before(end) && want.IsZero(); at = at.Add(time.Minute) {
 			if matches(at) {
 				want = at
 			}
 		}
 		got, err := Next(expr, after)
 		switch {
-		case want.IsZero() && err == nil && got.Before(after.AddDate(0, 0, 40)), !want.IsZero() && (err != nil || !got.Equal(want)):
+		case want.IsZero() && err == nil && got.Before(after.AddDate(0, 0, 8)), !want.IsZero() && (err != nil || !got.Equal(want)):
 			t.Fatalf("%s after %s: got %s, error %v; want %s", expr, after, got, err, want)
 		}
 	})
