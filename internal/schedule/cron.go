@@ -110,8 +110,8 @@ func (f cronField) value(text string) (int, bool) {
 func Next(expr string, after time.Time) (time.Time, error) {
 	at, err := gronx.NextTickAfter(expr, after.UTC(), false)
 	if err != nil {
-		return time.Time{}, &convoke.Error{Code: convoke.CodeValidation, Cause: err,
-			Message: "the cron expression " + strconv.Quote(expr) + " never comes true; check its day and month"}
+		// The library says no more than that it gave up.
+		return time.Time{}, convoke.Errorf(convoke.CodeValidation, "the cron expression %q never comes true; check its day and month", expr)
 	}
 	return at, nil
 }
