@@ -48,6 +48,8 @@ const (
 	CodeMethodNotKnown Code = "convoke.http.method-not-allowed"
 	CodeRouteNotFound  Code = "convoke.http.not-found"
 	CodeRequestTimeout Code = "convoke.http.timeout" // the body did not arrive in time
+
+	CodeUnreadable Code = "convoke.secret.unreadable" // a secret cannot be decrypted: its row or the master key is not what it was
 )
 
 // Error is the one error that crosses layers. Message is a sentence for the

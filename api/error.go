@@ -87,6 +87,7 @@ var Codes = []CodeInfo{
 	{convoke.CodeThrottled, 429, "convoke.invoke.throttled", nil, "Too many invocations are in flight or waiting."},
 	{convoke.CodeLocked, 429, "convoke.auth.locked", nil, "Too many sign-ins failed or came at once."},
 	{convoke.CodeInternal, 500, "com.liveperson.faas.es.general", []string{"com.liveperson.faas.fm.general", "com.liveperson.faas.db.general", "com.liveperson.faas.dm.general"}, "The server failed; errorId finds the details in its log."},
+	{convoke.CodeUnreadable, 500, "convoke.secret.unreadable", nil, "A secret cannot be decrypted."},
 	{convoke.CodeUnavailable, 503, "com.liveperson.faas.es.unavailable", []string{"com.liveperson.faas.fm.unavailable"}, "The server is not ready or shutting down: try again."},
 	{convoke.CodeStorageFull, 507, "convoke.store.full", nil, "The disk is full: the change was refused, nothing was lost."},
 	{convoke.CodeThrew, StatusCustomerCode, "com.liveperson.faas.handler.custom-failure", nil, "The function failed on purpose."},

@@ -29,6 +29,8 @@ import (
 	"convoke/internal/metric"
 	"convoke/internal/pool"
 	"convoke/internal/runlog"
+	"convoke/internal/schedule"
+	"convoke/internal/secret"
 	"convoke/internal/sqlstore"
 	"convoke/internal/telemetry"
 	"convoke/internal/worker"
@@ -52,6 +54,8 @@ type App struct {
 	pool      *pool.Pool[*worker.Worker]
 	invoke    *invoke.Service
 	function  *function.Service
+	secret    *secret.Service
+	schedule  *schedule.Service
 	handler   http.Handler
 	doors     []*door // the first is cfg.Listen
 
@@ -163,6 +167,11 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 		Limits: cfg.Limits, Domain: localAddress(a.Addr()),
 	})
 	a.function = function.New(function.Config{Store: a.store, Runner: a.invoke, Limits: cfg.Limits, LimitsOf: a.account.LimitsOf, Logger: a.log})
+	a.secret, err = secret.New(ctx, secret.Config{Store: a.store, Dir: filepath.Join(cfg.Data, "keys"), Limits: cfg.Limits, Logger: a.log})
+	if err != nil {
+		return err
+	}
+	a.schedule = schedule.New(schedule.Config{Store: a.store, Invoker: a.invoke, Limits: cfg.Limits, Logger: a.log, Drain: a.drain})
 	gw := gateway.New(gateway.Config{Invoker: a.invoke, Dispatcher: event.New(a.invoke), Limits: cfg.Limits, Accounts: a.account})
 	identity, err := identityOf(cfg.OIDC)
 	if err != nil {
@@ -177,7 +186,7 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 		Functions: a.function,
 		Tester:    &invoke.Tester{Service: a.invoke, Store: a.store, Flush: a.runlog.Flush},
 		Log:       a.runlog, Logs: a.store, Metrics: a.metric, Invocations: a.store, Activities: a.store, Auth: a.auth, Accounts: a.account,
-		Domains: a.domain, Calls: a.store,
+		Domains: a.domain, Calls: a.store, Secrets: a.secret, Schedules: a.schedule,
 		Identity: identity,
 		Gateway:  httpapi.Gateway{Invoke: gw.Invoke, Event: gw.Event, Implemented: gw.Implemented},
 		Probes: httpapi.Probes{
@@ -224,12 +233,17 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.function.Recover(ctx); err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
+	if err := a.secret.Recover(ctx); err != nil {
+		return fmt.Errorf("recover the change of the master key: %w", err)
+	}
 	grace := a.cfg.ShutdownGrace
 	stages := []stage{
 		{"log entries", a.runlog.Run, 12 * time.Second},
 		{"records", a.metric.Run, 7 * time.Second},
 		{"egress", a.egress.Run, 5 * time.Second},
 		{"workers", a.fleet.Run, 5 * time.Second},
+		// Before the pool, so that it stops after it: the pool bounds what runs.
+		{"schedules", a.schedule.Run, 5 * time.Second},
 		{"pool", a.pool.Run, grace + 5*time.Second},
 		{"tokens", a.auth.Run, 5 * time.Second},
 		{"accounts", a.account.Run, 5 * time.Second},

@@ -35,8 +35,9 @@ type State struct {
 	// the first, indented results the second, progress the third.
 	StdinTTY, StdoutTTY, StderrTTY bool
 
-	// ReadPassword reads a line from the terminal without showing it.
-	ReadPassword func() (string, error)
+	// ReadPassword reads a line from the terminal without showing it. It is
+	// called only where StdinTTY is true.
+	ReadPassword func(ctx context.Context) ([]byte, error)
 
 	// OpenDir gives the files of a folder: os.DirFS.
 	OpenDir func(dir string) fs.FS
@@ -57,6 +58,8 @@ type ServerCommands struct {
 	Accounts func(ctx context.Context, dataDir string) (accounts Accounts, close func() error, err error)
 	// Doctor looks for what would keep the server from working.
 	Doctor func(ctx context.Context, c *config.Config) (Report, error)
+	// Upcoming computes the next count times that a cron expression names.
+	Upcoming func(expr string, after time.Time, count int) ([]time.Time, error)
 	// Runtimes lists the Node builds that this machine has.
 	Runtimes func(ctx context.Context, c *config.Config) ([]Runtime, error)
 }
@@ -167,6 +170,10 @@ func (a *app) root() *cobra.Command {
 
 	root.AddGroup(&cobra.Group{ID: "function", Title: "Functions:"}, &cobra.Group{ID: "server", Title: "Server:"})
 	for _, cmd := range []*cobra.Command{a.deploy(), a.invoke(), a.list(), a.logs(), a.invocations(), a.versions(), a.rollback(), a.undeploy(), a.remove(), a.domainCommand()} {
+		cmd.GroupID = "function"
+		root.AddCommand(cmd)
+	}
+	for _, cmd := range []*cobra.Command{a.secretCommand(), a.scheduleCommand()} {
 		cmd.GroupID = "function"
 		root.AddCommand(cmd)
 	}

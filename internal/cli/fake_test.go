@@ -232,7 +232,7 @@ type shell struct {
 	env   map[string]string
 	stdin string
 	tty   bool
-	typed func() (string, error) // passwords on the terminal
+	typed func(context.Context) ([]byte, error) // passwords on the terminal
 	serve ServerCommands
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -53,7 +54,7 @@ accounts can be used side by side. CONVOKE_TOKEN goes before the profile.`,
 				return err
 			}
 		}
-		password, err := a.password(in, fromStdin, "Password: ")
+		password, err := a.password(cmd.Context(), in, fromStdin, "Password: ")
 		if err != nil {
 			return err
 		}
@@ -133,7 +134,7 @@ func (a *app) ask(in *bufio.Reader, question, flag string) (string, error) {
 }
 
 // password reads a password, without showing it on a terminal.
-func (a *app) password(in *bufio.Reader, fromStdin bool, question string) (convoke.Secret, error) {
+func (a *app) password(ctx context.Context, in *bufio.Reader, fromStdin bool, question string) (convoke.Secret, error) {
 	if fromStdin {
 		line, err := readLine(in)
 		if err == nil && line == "" {
@@ -145,12 +146,12 @@ func (a *app) password(in *bufio.Reader, fromStdin bool, question string) (convo
 		return convoke.Secret{}, usagef("there is no terminal to ask for the password on; give it on standard input with --password-stdin")
 	}
 	fmt.Fprint(a.Stderr, question)
-	text, err := a.ReadPassword()
+	text, err := a.ReadPassword(ctx)
 	fmt.Fprintln(a.Stderr)
 	if err != nil {
 		return convoke.Secret{}, fmt.Errorf("read the password: %w", err)
 	}
-	return convoke.NewSecret(text), nil
+	return convoke.NewSecret(string(text)), nil
 }
 
 func readLine(in *bufio.Reader) (string, error) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -58,14 +59,14 @@ func signIn(t *testing.T) string {
 }
 
 // typing answers questions for passwords, one after the other.
-func typing(passwords ...string) func() (string, error) {
-	return func() (string, error) {
+func typing(passwords ...string) func(context.Context) ([]byte, error) {
+	return func(context.Context) ([]byte, error) {
 		if len(passwords) == 0 {
-			return "", errors.New("nobody types")
+			return nil, errors.New("nobody types")
 		}
 		next := passwords[0]
 		passwords = passwords[1:]
-		return next, nil
+		return []byte(next), nil
 	}
 }
 

@@ -55,7 +55,7 @@ provider, which must know him by that login name. Needs the role admin.`,
 			}
 			in := api.CreateUserRequest{LoginName: args[0], Roles: roles, External: external}
 			if fromStdin {
-				password, err := a.password(a.lines(), true, "")
+				password, err := a.password(cmd.Context(), a.lines(), true, "")
 				if err != nil {
 					return err
 				}
@@ -261,16 +261,16 @@ func (a *app) userPassword() *cobra.Command {
 				return err
 			}
 			in := a.lines()
-			old, err := a.password(in, fromStdin, "Present password: ")
+			old, err := a.password(cmd.Context(), in, fromStdin, "Present password: ")
 			if err != nil {
 				return err
 			}
-			password, err := a.password(in, fromStdin, "New password: ")
+			password, err := a.password(cmd.Context(), in, fromStdin, "New password: ")
 			if err != nil {
 				return err
 			}
 			if !fromStdin {
-				again, err := a.password(in, false, "The same again: ")
+				again, err := a.password(cmd.Context(), in, false, "The same again: ")
 				if err != nil {
 					return err
 				}

@@ -42,6 +42,14 @@ var uses = []struct {
 	{as: "developer", route: "POST /api/account/{account}/lambdas", body: `{"name":"g","implementation":{"code":"SECRETCODE"}}`, action: "function.create", save: map[string]string{"uuid": "uuid"}},
 	{as: "developer", route: "PUT /api/account/{account}/lambdas/{uuid}", body: `{"implementation":{"code":"SECRETCODE2"}}`, action: "function.save"},
 	{as: "developer", route: "PUT /api/account/{account}/lambdas/{uuid}", body: `{"description":"new"}`, action: "function.update"},
+	{as: "developer", route: "POST /api/account/{account}/deployments/{uuid}", action: "function.deploy"},
+	{as: "developer", route: "POST /api/account/{account}/schedules", body: `{"functionUuid":"{uuid}","cronExpression":"0 0 1 1 *"}`, action: "schedule.create", save: map[string]string{"schedule": "id"}},
+	{as: "developer", route: "PUT /api/account/{account}/schedules/{schedule}", body: `{"isActive":false}`, action: "schedule.update"},
+	{as: "developer", route: "DELETE /api/account/{account}/schedules/{schedule}", action: "schedule.remove"},
+	{as: "admin", route: "POST /api/account/{account}/secrets", body: `{"name":"key","value":"SECRETCODE"}`, action: "secret.create"},
+	{as: "admin", route: "PUT /api/account/{account}/secrets/{secret}", body: `{"value":"SECRETCODE2"}`, action: "secret.update"},
+	{as: "operator", route: "POST /api/master-key/rotate", action: "secret.rotateKey"},
+	{as: "admin", route: "DELETE /api/account/{account}/secrets/{secret}", action: "secret.remove"},
 	{as: "admin", route: "POST /api/account/{account}/domains", body: `{"domain":"example.com"}`, action: "domain.add", save: map[string]string{"domain": "id"}},
 	{as: "admin", route: "DELETE /api/account/{account}/domains/{domain}", action: "domain.remove"},
 	{as: "admin", route: "POST /api/account/{account}/proxy-settings", body: `{"domain":"example.com"}`, action: "domain.add"},
@@ -66,7 +74,7 @@ func TestEveryChangeLeavesAnActivity(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	shown := map[string]bool{}
-	saved := map[string]string{"account": home, "version": "1"}
+	saved := map[string]string{"account": home, "version": "1", "secret": "key"}
 	fill := func(s string) string {
 		for name, value := range saved {
 			s = strings.ReplaceAll(s, "{"+name+"}", value)

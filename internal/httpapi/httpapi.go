@@ -19,6 +19,8 @@ import (
 	"convoke/internal/metric"
 	"convoke/internal/oidc"
 	"convoke/internal/runlog"
+	"convoke/internal/schedule"
+	"convoke/internal/secret"
 )
 
 // Tester runs the newest saved version of a function once, deployed or not.
@@ -67,6 +69,8 @@ type Config struct {
 	Activities  convoke.ActivityStore
 	Domains     *domain.Service
 	Calls       convoke.CallStore
+	Secrets     *secret.Service
+	Schedules   *schedule.Service
 	Auth        *auth.Auth
 	Accounts    *people.Service
 	Gateway     Gateway
@@ -123,7 +127,7 @@ func (c *Config) check() error {
 	for name, missing := range map[string]bool{
 		"Functions": c.Functions == nil, "Tester": c.Tester == nil, "Log": c.Log == nil, "Logs": c.Logs == nil,
 		"Metrics": c.Metrics == nil, "Invocations": c.Invocations == nil, "Activities": c.Activities == nil, "Auth": c.Auth == nil, "Accounts": c.Accounts == nil, "Logger": c.Logger == nil,
-		"Domains": c.Domains == nil, "Calls": c.Calls == nil,
+		"Domains": c.Domains == nil, "Calls": c.Calls == nil, "Secrets": c.Secrets == nil, "Schedules": c.Schedules == nil,
 		"Discovery": c.Discovery.Generations == nil,
 		"Gateway":   c.Gateway.Invoke == nil || c.Gateway.Event == nil || c.Gateway.Implemented == nil,
 		"Probes":    c.Probes.Live == nil || c.Probes.Ready == nil || c.Probes.Metrics == nil,

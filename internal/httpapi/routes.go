@@ -62,6 +62,8 @@ func (s *server) routes() []Route {
 		permit = Permission(convoke.PermDomainWrite)
 		gw     = s.Gateway
 	)
+	secrets, sealing := Permission(convoke.PermSecretRead), Permission(convoke.PermSecretWrite)
+	schedules, scheduling := Permission(convoke.PermScheduleRead), Permission(convoke.PermScheduleWrite)
 	metrics := tokens
 	if s.Probes.MetricsPublic {
 		metrics = Public
@@ -152,6 +154,35 @@ func (s *server) routes() []Route {
 			Codes: codes(convoke.CodeInvalid, convoke.CodeValidation, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
 		{Method: "DELETE", Path: account + "/tokens/{token}", Rule: tokens, Handle: s.revokeToken, Doc: Doc{ID: "revokeToken", Tag: "tokens",
 			Summary: "Revoke a token", Status: http.StatusNoContent, Codes: codes(convoke.CodeNotFound)}},
+
+		{Method: "GET", Path: account + "/secrets", Rule: secrets, Handle: s.listSecrets, Doc: Doc{ID: "listSecrets", Tag: "secrets",
+			Summary: "List the secrets in order of name; no answer holds a value", Query: secretQuery, Response: []api.Secret{}, Codes: codes(convoke.CodeInvalid)}},
+		{Method: "POST", Path: account + "/secrets", Rule: sealing, Handle: s.createSecret, Doc: Doc{ID: "createSecret", Tag: "secrets",
+			Summary: "Create a secret", Request: api.CreateSecretRequest{}, Response: api.Secret{}, Status: http.StatusCreated,
+			Codes: codes(convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeConflict, convoke.CodeLimitExceeded, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
+		{Method: "PUT", Path: account + "/secrets/{secret}", Rule: sealing, Handle: s.setSecret, Doc: Doc{ID: "setSecret", Tag: "secrets",
+			Summary: "Change the value of a secret, or create it with status 201", Request: api.SetSecretRequest{}, Response: api.Secret{},
+			Codes: codes(convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeLimitExceeded, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
+		{Method: "DELETE", Path: account + "/secrets/{secret}", Rule: sealing, Handle: s.removeSecret, Doc: Doc{ID: "removeSecret", Tag: "secrets",
+			Summary: "Remove a secret", Status: http.StatusNoContent, Codes: codes(convoke.CodeValidation, convoke.CodeNotFound)}},
+		{Method: "POST", Path: "/api/master-key/rotate", Rule: Permission(convoke.PermAccountManage), Handle: s.rotateKey, Doc: Doc{ID: "rotateKey", Tag: "secrets",
+			Summary: "Make a new master key and seal the secrets of all accounts with it; takes a token of the first account", Response: api.KeyRotation{},
+			Codes: codes(convoke.CodeConflict, convoke.CodeStorageFull)}},
+
+		{Method: "GET", Path: account + "/schedules", Rule: schedules, Handle: s.listSchedules, Doc: Doc{ID: "listSchedules", Tag: "schedules",
+			Summary: "List the schedules, the oldest first", Query: scheduleQuery, Response: []api.Schedule{}, Codes: codes(convoke.CodeInvalid)}},
+		{Method: "POST", Path: account + "/schedules", Rule: scheduling, Handle: s.createSchedule, Doc: Doc{ID: "createSchedule", Tag: "schedules",
+			Summary: "Schedule a deployed function", Request: api.ScheduleRequest{}, Response: api.Schedule{}, Status: http.StatusCreated,
+			Codes: codes(convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeFunctionNotFound, convoke.CodeActionNotAllowed, convoke.CodeLimitExceeded, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
+		{Method: "GET", Path: account + "/schedules/{schedule}", Rule: schedules, Handle: s.getSchedule, Doc: Doc{ID: "getSchedule", Tag: "schedules",
+			Summary: "Get a schedule with the times that come next", Response: api.Schedule{}, Codes: codes(convoke.CodeNotFound)}},
+		{Method: "PUT", Path: account + "/schedules/{schedule}", Rule: scheduling, Handle: s.updateSchedule, Doc: Doc{ID: "updateSchedule", Tag: "schedules",
+			Summary: "Change a schedule; absent members stay", Request: api.ScheduleRequest{}, Response: api.Schedule{},
+			Codes: codes(convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeNotFound, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
+		{Method: "DELETE", Path: account + "/schedules/{schedule}", Rule: scheduling, Handle: s.removeSchedule, Doc: Doc{ID: "removeSchedule", Tag: "schedules",
+			Summary: "Remove a schedule with its runs", Status: http.StatusNoContent, Codes: codes(convoke.CodeNotFound)}},
+		{Method: "GET", Path: account + "/schedules/{schedule}/runs", Rule: schedules, Handle: s.listScheduleRuns, Doc: Doc{ID: "listScheduleRuns", Tag: "schedules",
+			Summary: "List how the newest runs of a schedule went, the newest first", Query: runQuery, Response: []api.ScheduleRun{}, Codes: codes(convoke.CodeInvalid, convoke.CodeNotFound)}},
 
 		{Method: "GET", Path: "/livez", Rule: Public, Handle: plain(s.Probes.Live), Quiet: true, Doc: Doc{ID: "live", Tag: "server",
 			Summary: "Does the process run?", Response: "", Media: "text/plain"}},

@@ -21,8 +21,11 @@ import (
 	"convoke/internal/function"
 	"convoke/internal/gateway"
 	"convoke/internal/httpx"
+	"convoke/internal/invoke"
 	"convoke/internal/metric"
 	"convoke/internal/runlog"
+	"convoke/internal/schedule"
+	"convoke/internal/secret"
 	"convoke/internal/sqlstore"
 )
 
@@ -68,10 +71,16 @@ func setup(t *testing.T) *world {
 	functions := function.New(function.Config{
 		Store: store, Compile: compile, Runner: runner{}, Limits: convoke.DefaultLimits(), LimitsOf: accounts.LimitsOf, Logger: silent,
 	})
+	secrets, err := secret.New(ctx, secret.Config{Store: store, Dir: t.TempDir(), Limits: convoke.DefaultLimits(), Logger: silent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Nothing runs what is due: what the API says of it is the same.
+	schedules := schedule.New(schedule.Config{Store: store, Invoker: idle{}, Limits: convoke.DefaultLimits(), Logger: silent})
 	drain := make(chan struct{})
 	w.config = Config{
 		Functions: functions, Tester: tester{functions}, Log: w.log, Logs: store, Metrics: w.meter, Invocations: store, Activities: store, Auth: people, Accounts: accounts,
-		Domains: domain.New(domain.Config{Store: store, Limits: convoke.DefaultLimits()}), Calls: store,
+		Domains: domain.New(domain.Config{Store: store, Limits: convoke.DefaultLimits()}), Calls: store, Secrets: secrets, Schedules: schedules,
 		Gateway:       Gateway{Invoke: answer(`"invoked"`), Event: answer(`[]`), Implemented: answer(`{"implemented":false}`)},
 		Probes:        Probes{Live: http.HandlerFunc(alive), Ready: http.HandlerFunc(alive), Metrics: http.HandlerFunc(alive)},
 		RuntimeBuilds: map[string]string{"node26": "26.2.0"},
@@ -155,6 +164,12 @@ func (generations) Generation(_ context.Context, accountID string) (bool, error)
 		return false, convoke.Errorf(convoke.CodeNotFound, "there is no account %s", accountID)
 	}
 	return accountID == other, nil
+}
+
+type idle struct{}
+
+func (idle) Invoke(context.Context, invoke.Request) (invoke.Response, error) {
+	return invoke.Response{}, nil
 }
 
 type runner struct{}

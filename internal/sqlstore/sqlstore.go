@@ -54,6 +54,8 @@ var (
 	_ convoke.DomainStore     = (*Store)(nil)
 	_ convoke.CallStore       = (*Store)(nil)
 	_ convoke.SessionStore    = (*Store)(nil)
+	_ convoke.SecretStore     = (*Store)(nil)
+	_ convoke.ScheduleStore   = (*Store)(nil)
 )
 
 //go:embed migrations

@@ -28,6 +28,8 @@ type Store interface {
 	convoke.DomainStore
 	convoke.CallStore
 	convoke.SessionStore
+	convoke.SecretStore
+	convoke.ScheduleStore
 }
 
 // Run runs the suite. Each test opens a store of its own, which open closes
@@ -74,6 +76,13 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"UpdateUser", testUpdateUser},
 		{"DeleteUser", testDeleteUser},
 		{"Sessions", testSessions},
+		{"Secrets", testSecrets},
+		{"SecretLimit", testSecretLimit},
+		{"ResealSecrets", testResealSecrets},
+		{"Schedules", testSchedules},
+		{"ScheduleRuns", testScheduleRuns},
+		{"ClaimRunsOnce", testClaimRunsOnce},
+		{"ScheduleRunsEvict", testEvictRuns},
 		{"AccountsAreApart", testIsolation},
 		{"ConcurrentSaves", testConcurrentSaves},
 		{"ConcurrentUpdates", testConcurrentUpdates},
