@@ -236,8 +236,8 @@ func (a *app) secretRotate() *cobra.Command {
 		Use:   "rotate-key",
 		Short: "Change the server's master key",
 		Long: `Makes a new master key on the running server, seals the secrets of all accounts
-with it and forgets the old one. Values stay as they are. Needs an administrator
-of account ` + convoke.DefaultAccountID + `. Back up the folder of keys afterwards, with the database.`,
+with it and forgets the old one. Values stay as they are. Needs an operator,
+see convoke token create. Back up the folder of keys afterwards, with the database.`,
 		Example: "  convoke secret rotate-key",
 		Args:    args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
