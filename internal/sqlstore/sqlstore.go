@@ -50,6 +50,8 @@ var (
 	_ convoke.LogStore        = (*Store)(nil)
 	_ convoke.InvocationStore = (*Store)(nil)
 	_ convoke.ActivityStore   = (*Store)(nil)
+	_ convoke.ClientStore     = (*Store)(nil)
+	_ convoke.GrantStore      = (*Store)(nil)
 )
 
 //go:embed migrations

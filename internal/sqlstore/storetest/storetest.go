@@ -25,6 +25,8 @@ type Store interface {
 	convoke.LogStore
 	convoke.InvocationStore
 	convoke.ActivityStore
+	convoke.ClientStore
+	convoke.GrantStore
 }
 
 // Run runs the suite. Each test opens a store of its own, which open closes
@@ -61,6 +63,9 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"Counters", testCounters},
 		{"DeleteLogsBefore", testDeleteLogsBefore},
 		{"Activities", testActivities},
+		{"Clients", testClients},
+		{"Grants", testGrants},
+		{"ConcurrentGrants", testConcurrentGrants},
 		{"AccountsAreApart", testIsolation},
 		{"ConcurrentSaves", testConcurrentSaves},
 		{"ConcurrentUpdates", testConcurrentUpdates},
