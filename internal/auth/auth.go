@@ -45,6 +45,8 @@ const (
 type Config struct {
 	Tokens convoke.TokenStore // required
 	Logger *slog.Logger       // required
+	// JWT judges the tokens of the authorization server; nil refuses them.
+	JWT Verifier
 	// TTL is how long an answer of the store is believed; 0 is 30 s.
 	TTL time.Duration
 	// CacheSize is how many tokens are remembered; 0 is 10,000.
@@ -54,6 +56,7 @@ type Config struct {
 // Auth authenticates bearer tokens. Run must run beside it.
 type Auth struct {
 	tokens  convoke.TokenStore
+	jwt     Verifier
 	log     *slog.Logger
 	ttl     time.Duration
 	known   *lru.Cache[hash, *entry]
@@ -94,21 +97,25 @@ func New(c Config) (*Auth, error) {
 		return nil, err
 	}
 	return &Auth{
-		tokens: c.Tokens, log: c.Logger, ttl: cmp.Or(c.TTL, 30*time.Second),
+		tokens: c.Tokens, jwt: c.JWT, log: c.Logger, ttl: cmp.Or(c.TTL, 30*time.Second),
 		known: known, refused: refused, touches: make(chan touch, 256),
 	}, nil
 }
 
 // Authenticate returns who makes r. It returns CodeUnauthorized when the
 // request has no bearer token, or one that is unknown, expired or revoked, and
-// the store's error when it cannot be asked. The principal must not be changed.
+// the store's error when it cannot be asked. Tokens of the authorization server
+// are Config.JWT's to judge. The principal must not be changed.
 func (a *Auth) Authenticate(r *http.Request) (*convoke.Principal, error) {
 	text, ok := bearer(r)
 	if !ok {
+		if token, ok := dpop(r); ok {
+			return a.verify(r, token, true)
+		}
 		return nil, convoke.Errorf(convoke.CodeUnauthorized, "the request needs a header \"Authorization: Bearer <token>\"")
 	}
 	if len(text) != tokenLength || text[:len(Prefix)] != Prefix {
-		return nil, errBadToken()
+		return a.verify(r, text, false)
 	}
 	// Looking the hash up leaks nothing through timing: whoever does not have
 	// the token cannot steer its hash towards a known one.
@@ -136,8 +143,9 @@ func errBadToken() error {
 }
 
 // bearer is the token of the Authorization header.
-func bearer(r *http.Request) (string, bool) {
-	const scheme = "Bearer "
+func bearer(r *http.Request) (string, bool) { return credential(r, "Bearer ") }
+
+func credential(r *http.Request, scheme string) (string, bool) {
 	v := r.Header["Authorization"]
 	if len(v) != 1 || len(v[0]) <= len(scheme) || !strings.EqualFold(v[0][:len(scheme)], scheme) {
 		return "", false
