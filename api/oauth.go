@@ -62,3 +62,23 @@ type OAuthServer struct {
 	Claims                []string `json:"claims_supported"`
 	NamesIssuer           bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207
 }
+
+// TokenRequest is the form of a token request; a document of the parameters,
+// which the server reads by name.
+type TokenRequest struct {
+	GrantType    string `json:"grant_type"`
+	ClientID     string `json:"client_id,omitempty"` // or by HTTP Basic
+	ClientSecret string `json:"client_secret,omitempty"`
+	Scope        string `json:"scope,omitempty"` // separated by spaces; all of the client's when empty
+	Code         string `json:"code,omitempty"`
+	RedirectURI  string `json:"redirect_uri,omitempty"`
+	CodeVerifier string `json:"code_verifier,omitempty"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+}
+
+// RevokeRequest is the form of a revocation (RFC 7009).
+type RevokeRequest struct {
+	Token        string `json:"token"`
+	ClientID     string `json:"client_id,omitempty"` // or by HTTP Basic
+	ClientSecret string `json:"client_secret,omitempty"`
+}

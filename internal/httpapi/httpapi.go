@@ -15,6 +15,7 @@ import (
 	"convoke/internal/function"
 	"convoke/internal/httpx"
 	"convoke/internal/metric"
+	"convoke/internal/oauth"
 	"convoke/internal/runlog"
 )
 
@@ -56,6 +57,7 @@ type Config struct {
 	Invocations convoke.InvocationStore
 	Activities  convoke.ActivityStore
 	Auth        *auth.Auth
+	OAuth       *oauth.Server
 	Gateway     Gateway
 	Probes      Probes
 	// RuntimeBuilds are the exact builds by runtime name, such as "26.2.0".
@@ -105,7 +107,7 @@ func New(c Config) (http.Handler, error) {
 func (c *Config) check() error {
 	for name, missing := range map[string]bool{
 		"Functions": c.Functions == nil, "Tester": c.Tester == nil, "Log": c.Log == nil, "Logs": c.Logs == nil,
-		"Metrics": c.Metrics == nil, "Invocations": c.Invocations == nil, "Activities": c.Activities == nil, "Auth": c.Auth == nil, "Logger": c.Logger == nil,
+		"Metrics": c.Metrics == nil, "Invocations": c.Invocations == nil, "Activities": c.Activities == nil, "Auth": c.Auth == nil, "OAuth": c.OAuth == nil, "Logger": c.Logger == nil,
 		"Gateway": c.Gateway.Invoke == nil || c.Gateway.Event == nil || c.Gateway.Implemented == nil,
 		"Probes":  c.Probes.Live == nil || c.Probes.Ready == nil || c.Probes.Metrics == nil,
 	} {

@@ -75,7 +75,7 @@ const bearerScheme = "bearer"
 
 // apiVersion changes with the wire contract: additions raise the second
 // number, anything else the first.
-const apiVersion = "2.0"
+const apiVersion = "2.1"
 
 // openAPI describes the routes.
 func openAPI(routes []Route) document {
@@ -139,6 +139,9 @@ func (s schemas) operation(rt Route) operation {
 	}
 	op.Responses[strconv.Itoa(status)] = success
 	s.failures(op.Responses, rt)
+	if d.Form != nil {
+		s.form(&op, d.Form)
+	}
 	return op
 }
 

@@ -28,6 +28,7 @@ type Doc struct {
 	Query    []Param
 	Request  any    // a value of the body's type; nil: none
 	Optional bool   // the body may be left out
+	Form     any    // a value of the type of a form instead of Request
 	Response any    // a value of the answer's type; nil: none
 	Media    string // of the answer; "" is application/json
 	Status   int    // of success; 0 is 200
@@ -145,6 +146,7 @@ func (s *server) routes() []Route {
 		{Method: "GET", Path: "/metrics", Rule: metrics, Handle: plain(s.Probes.Metrics), Quiet: true, Doc: Doc{ID: "metrics", Tag: "server",
 			Summary: "Metrics in the Prometheus text format", Response: "", Media: "text/plain"}},
 	}
+	table = append(append(table, s.clientRoutes()...), s.oauthRoutes()...)
 	return append(table, s.Extra...)
 }
 

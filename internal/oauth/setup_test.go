@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"convoke"
 	"convoke/internal/auth"
 	"convoke/internal/httpx"
@@ -155,7 +157,7 @@ func (p *people) Find(_ context.Context, accountID, userID string) (*convoke.Pri
 func (w *world) client(t testing.TB, change func(*convoke.Client)) (id, secret string) {
 	t.Helper()
 	c := &convoke.Client{
-		AccountID: home, Name: t.Name() + time.Now().Format(time.RFC3339Nano), GrantTypes: convoke.GrantTypes,
+		AccountID: home, Name: uuid.NewString(), GrantTypes: convoke.GrantTypes,
 		Scopes: []convoke.Scope{convoke.ScopeInvoke, convoke.ScopeLogRead, convoke.ScopeOpenID}, RedirectURIs: []string{appURL},
 	}
 	if change != nil {

@@ -53,7 +53,9 @@ func (s *Server) UserToken(w http.ResponseWriter, r *http.Request) error {
 }
 
 // Token handles POST /oauth2/token, the standard form (RFC 6749, section 3.2).
+// Clients that run in a browser may read the answer.
 func (s *Server) Token(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
 	all := []string{string(convoke.GrantClientCredentials), string(convoke.GrantAuthorizationCode), grantRefresh}
 	return s.token(w, r, false, all, func(t *tokens) any {
 		out := api.OAuthToken{AccessToken: t.access, TokenType: t.kind, ExpiresIn: t.seconds, Scope: convoke.JoinScopes(t.scopes), RefreshToken: t.refresh}
