@@ -24,6 +24,7 @@ import (
 	"convoke/internal/httpapi"
 	"convoke/internal/invoke"
 	"convoke/internal/metric"
+	"convoke/internal/oauth"
 	"convoke/internal/pool"
 	"convoke/internal/runlog"
 	"convoke/internal/sandbox"
@@ -42,6 +43,7 @@ type App struct {
 	telemetry *telemetry.Telemetry
 	runlog    *runlog.Log
 	metric    *metric.Recorder
+	oauth     *oauth.Server
 	auth      *auth.Auth
 	fleet     *worker.Fleet
 	pool      *pool.Pool[*worker.Worker]
@@ -116,7 +118,10 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	a.runlog = runlog.New(runlog.Config{Store: a.store, Logger: a.log, Telemetry: a.telemetry, Retention: cfg.LogRetention})
 	a.metric = metric.New(metric.Config{Store: a.store, Logger: a.log, Telemetry: a.telemetry})
 	var err error
-	if a.auth, err = auth.New(auth.Config{Tokens: a.store, Logger: a.log}); err != nil {
+	if err = a.wireOAuth(); err != nil {
+		return err
+	}
+	if a.auth, err = auth.New(auth.Config{Tokens: a.store, JWT: a.oauth, Logger: a.log}); err != nil {
 		return err
 	}
 	// A level is believed only after a worker has tried to break out of it.
@@ -157,7 +162,7 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	a.handler, err = httpapi.New(httpapi.Config{
 		Functions: a.function,
 		Tester:    &invoke.Tester{Service: a.invoke, Store: a.store, Flush: a.runlog.Flush},
-		Log:       a.runlog, Logs: a.store, Metrics: a.metric, Invocations: a.store, Activities: a.store, Auth: a.auth,
+		Log:       a.runlog, Logs: a.store, Metrics: a.metric, Invocations: a.store, Activities: a.store, Auth: a.auth, OAuth: a.oauth,
 		Gateway: httpapi.Gateway{Invoke: gw.Invoke, Event: gw.Event, Implemented: gw.Implemented},
 		Probes: httpapi.Probes{
 			Live: http.HandlerFunc(a.livez), Ready: http.HandlerFunc(a.readyz),
@@ -208,6 +213,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"workers", a.fleet.Run, 5 * time.Second},
 		{"pool", a.pool.Run, grace + 5*time.Second},
 		{"tokens", a.auth.Run, 5 * time.Second},
+		{"keys and grants", a.oauth.Run, 5 * time.Second},
 		{"functions", a.function.Run, 15 * time.Second},
 		{"http", a.serve, grace + 2*time.Second},
 	}

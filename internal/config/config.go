@@ -47,6 +47,8 @@ type Config struct {
 	ShutdownGrace time.Duration `yaml:"shutdownGrace" env:"SHUTDOWN_GRACE" help:"how long a stop lets running invocations finish"`
 	LogRetention  time.Duration `yaml:"logRetention" env:"LOG_RETENTION" help:"how long log entries and invocation records are kept"`
 
+	OAuth OAuth `yaml:"oauth" envPrefix:"OAUTH_"`
+
 	Limits convoke.Limits `yaml:"limits" envPrefix:"LIMIT_"`
 
 	sources map[string]string // setting -> where its value came from; absent is the default
@@ -56,6 +58,13 @@ type Config struct {
 type Log struct {
 	Level  slog.Level `yaml:"level" env:"LEVEL" help:"debug, info, warn or error"`
 	Format string     `yaml:"format" env:"FORMAT" help:"text or json"`
+}
+
+// OAuth is how the authorization server issues tokens.
+type OAuth struct {
+	Issuer        string        `yaml:"issuer" env:"ISSUER" help:"URL that clients reach this server by, which names it in tokens, such as https://sentinel.example.com; the address it listens on otherwise"`
+	TokenLifetime time.Duration `yaml:"tokenLifetime" env:"TOKEN_LIFETIME" help:"how long an access token is good; some clients fetch one with every call when it is less than an hour"`
+	KeyRotation   time.Duration `yaml:"keyRotation" env:"KEY_ROTATION" help:"how long a key signs tokens before a new one takes its place"`
 }
 
 // Default is the configuration of a server that was told nothing. The values
@@ -72,6 +81,7 @@ func Default() *Config {
 		MaxWait:       10 * time.Second,
 		ShutdownGrace: 30 * time.Second,
 		LogRetention:  30 * 24 * time.Hour,
+		OAuth:         OAuth{TokenLifetime: time.Hour, KeyRotation: 30 * 24 * time.Hour},
 		Limits:        convoke.DefaultLimits(),
 	}
 }
