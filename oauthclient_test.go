@@ -1,6 +1,7 @@
 package convoke_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -164,6 +165,20 @@ func TestPrincipalThroughClient(t *testing.T) {
 			if convoke.Granted([]convoke.Scope{s.Scope}, forbidden) {
 				t.Errorf("scope %s grants %s: a client could give itself more", s.Scope, forbidden)
 			}
+		}
+	}
+}
+
+// TestScopesDocumented holds docs/oauth.md to the table of scopes.
+func TestScopesDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("docs/oauth.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range convoke.Scopes {
+		if !strings.Contains(string(text), "`"+string(s.Scope)+"`") {
+			t.Errorf("docs/oauth.md does not mention the scope %s", s.Scope)
 		}
 	}
 }

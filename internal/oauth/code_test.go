@@ -411,7 +411,9 @@ func TestFormsAreOurs(t *testing.T) {
 		if res := b.send(t, formRequest(b.target(q), "action", "login", "user", "ann", "password", "right")); res.status != 200 || len(w.people.sessions) != 0 {
 			t.Errorf("sign-in without a token: %d", res.status)
 		}
-		if res := w.browser().submit(t, q, login, "action", "login", "user", "ann", "password", "right"); res.status != 200 || len(w.people.sessions) != 0 {
+		elsewhere := w.browser()
+		elsewhere.get(t, q)
+		if res := elsewhere.submit(t, q, login, "action", "login", "user", "ann", "password", "right"); res.status != 200 || len(w.people.sessions) != 0 {
 			t.Errorf("sign-in from another browser: %d", res.status)
 		}
 		b.submit(t, q, login, "action", "login", "user", "ann", "password", "right")

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"convoke"
+	"convoke/internal/httpx"
 )
 
 // Prefixes of codes and refresh tokens, so that scanners find leaked ones.
@@ -48,7 +49,7 @@ func grantOf(prefix, text string) (uuid.UUID, bool) {
 	if !ok || len(rest) != base64.RawURLEncoding.EncodedLen(tokenBytes) {
 		return uuid.UUID{}, false
 	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(rest)
+	raw, err := base64.RawURLEncoding.DecodeString(rest) // 48 bytes have one spelling
 	if err != nil {
 		return uuid.UUID{}, false
 	}
@@ -232,6 +233,7 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	httpx.SetPrincipal(w, actor(c))
 	text := form.Get("token")
 	if text == "" {
 		return problemf("invalid_request", "the parameter token is missing")

@@ -7,7 +7,7 @@
 //
 // Access tokens are JWTs (RFC 9068), signed by ES256: to sign and to verify
 // one takes a tenth of what RS256 takes, keys are made in microseconds, and
-// the tokens are half as long, which every request pays for. Verified tokens
+// the tokens are a third shorter, which every request pays for. Verified tokens
 // are remembered by their hash, so the usual request costs one hash and one
 // look into a bounded map; what can end a token early (its client, its grant,
 // its user) is looked at again after Config.TTL, and at once where this process

@@ -95,6 +95,7 @@ func (s *Server) grant(w http.ResponseWriter, r *http.Request, inQuery bool, all
 	if err != nil {
 		return nil, err
 	}
+	httpx.SetPrincipal(w, actor(c))
 	p, err := s.prove(r, "", "")
 	if err != nil {
 		return nil, err
@@ -117,6 +118,11 @@ func (s *Server) grant(w http.ResponseWriter, r *http.Request, inQuery bool, all
 	}
 	s.touch(r, c)
 	return t, nil
+}
+
+// actor is the client as the log line names it.
+func actor(c *convoke.Client) *convoke.Principal {
+	return &convoke.Principal{AccountID: c.AccountID, ID: c.ID, Name: c.Name, ClientID: c.ID}
 }
 
 // touch records that the client got a token, at most once a minute.

@@ -161,6 +161,7 @@ func TestForgedTokens(t *testing.T) {
 		"unknown client":        bent("client_id", "none"),
 		"no account":            bent("account", nil),
 		"client of another":     bent("client_id", foreign),
+		"account of another":    bent("account", other),
 		"another subject":       bent("sub", "ann"),
 		"a grant of nobody":     bent("grant", "00000000-0000-0000-0000-000000000000"),
 		"bound to nothing":      bent("cnf", map[string]any{}),
