@@ -86,9 +86,10 @@ func FuzzGrantToken(f *testing.F) {
 	f.Add(good)
 	f.Add(good[:len(good)-1])
 	f.Add(codePrefix)
+	f.Add(codePrefix + strings.Repeat("\n", 64))
 	f.Fuzz(func(t *testing.T, text string) {
 		id, ok := grantOf(codePrefix, text)
-		if ok && (len(text) != len(good) || !strings.HasPrefix(text, codePrefix)) {
+		if ok && (len(text) != len(good) || !strings.HasPrefix(text, codePrefix) || strings.ContainsAny(text, "\r\n")) {
 			t.Errorf("%q is taken for a code of %s", text, id)
 		}
 	})

@@ -49,8 +49,8 @@ func grantOf(prefix, text string) (uuid.UUID, bool) {
 	if !ok || len(rest) != base64.RawURLEncoding.EncodedLen(tokenBytes) {
 		return uuid.UUID{}, false
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(rest) // 48 bytes have one spelling
-	if err != nil {
+	raw, err := base64.RawURLEncoding.DecodeString(rest)
+	if err != nil || len(raw) != tokenBytes { // the decoder skips line ends
 		return uuid.UUID{}, false
 	}
 	return uuid.UUID(raw[:len(uuid.UUID{})]), true
