@@ -31,10 +31,11 @@ var scenariosV1 = map[string][]step{
 	"life of a lambda": after(madeV1,
 		step{as: "developer", do: "GET /lambdas/{fn}?userId=u&v=1", status: 200, has: []string{"\n[{\"uuid\":\"{fn}\"", `callback(null, 1) }"`, `"lastDeployment":null`}},
 		step{as: "developer", do: "PUT /lambdas/{fn}?userId=u&v=1", body: lambdaBody("{fn}", "2", "says hello", codeV1, `[{"key":"","value":""}]`), status: 304, lacks: []string{"{"}},
+		step{as: "developer", do: "PUT /lambdas/{fn}?userId=u&v=1", body: lambdaBody("{fn}", "1", "says hello", codeV1, `[{"key":"","value":""}]`), status: 304, lacks: []string{"{"}},
 		step{as: "developer", do: "PUT /lambdas/{fn}?userId=u&v=1", body: lambdaBody("{fn}", "2", "says hello", "changed", `[{"key":"B","value":"2"},{"key":"A","value":"1"}]`), status: 200,
 			has: []string{`"version":2`, `"environmentVariables":[{"key":"A","value":"1"},{"key":"B","value":"2"}]`, `"code":"changed"`}},
-		// Somebody who saw version 1 only.
-		step{as: "developer", do: "PUT /lambdas/{fn}?userId=u&v=1", body: lambdaBody("{fn}", "2", "says hello", "lost", `[]`), status: 409, has: []string{`{"errorCode":"com.liveperson.faas.db.error.revision","errorMsg":"`}},
+		// Somebody who saw another version.
+		step{as: "developer", do: "PUT /lambdas/{fn}?userId=u&v=1", body: lambdaBody("{fn}", "4", "says hello", "lost", `[]`), status: 409, has: []string{`{"errorCode":"com.liveperson.faas.db.error.revision","errorMsg":"`}},
 		step{as: "developer", do: "PUT /lambdas/{fn}?v=1", body: lambdaBody("{fn}", "1", "other", "lost", `[]`), status: 409, has: []string{"db.error.revision"}},
 		// The other dialect sees the same function.
 		step{as: "developer", do: "GET /functions/{fn}", status: 200, has: []string{`"description":"says hello"`, `"environment":{"A":"1","B":"2"}`, `"runtime":"node24"`, `"latestVersion":2`, `"code":"changed"`}, lacks: []string{`"contract"`}},

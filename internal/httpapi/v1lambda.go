@@ -181,10 +181,12 @@ func (s *server) lambdaMeta(f *convoke.Function, in *api.LambdaRequest) (functio
 	if in.UUID != "" && in.UUID != f.ID {
 		return meta, convoke.Errorf(convoke.CodeValidation, "the path names function %s, the body %.60q", f.ID, in.UUID)
 	}
-	if in.Version > 0 && in.Version != f.LatestVersion+1 {
+	// One command line sends the version that it has read, another the one
+	// that it makes (spec/platform.md 1.4).
+	if in.Version > 0 && in.Version != f.LatestVersion && in.Version != f.LatestVersion+1 {
 		return meta, convoke.Errorf(convoke.CodeRevision,
-			"version %d of %s is the newest, so a save makes version %d, not %d; get the newest one, make your change there and save again",
-			f.LatestVersion, f.Name, f.LatestVersion+1, in.Version)
+			"version %d of %s is the newest, and this changes version %d; get the newest one, make your change there and save again",
+			f.LatestVersion, f.Name, in.Version)
 	}
 	if in.Name != "" && in.Name != f.Name || in.EventID != "" && in.EventID != f.EventID {
 		return meta, convoke.Errorf(convoke.CodeValidation, "name and event of a function are fixed; create a new function to have others than those of %s", f.Name)
