@@ -15,7 +15,8 @@ import (
 )
 
 // TestComputingGoesBehind: an account that computes without end has a lower
-// priority (policy 5, SCHED_IDLE) than its neighbour, in every thread and in an instance started
+// priority (policy 5, SCHED_IDLE) than its neighbour, in every thread and in an
+// instance started
 // later, and gets the old one back when it stops, where the server may do that.
 func TestComputingGoesBehind(t *testing.T) { // not in parallel: it takes all processors
 	b := setup(t)
