@@ -14,10 +14,9 @@ import (
 	"convoke/internal/worker"
 )
 
-// TestComputingGoesBehind: an account that computes without end has a lower
-// priority (policy 5, SCHED_IDLE) than its neighbour, in every thread and in an
-// instance started
-// later, and gets the old one back when it stops, where the server may do that.
+// TestComputingGoesBehind: an account that computes without end runs behind its
+// neighbour (policy 5, SCHED_IDLE), in every thread and in an instance started
+// later, and comes back when it stops, where the server may do that.
 func TestComputingGoesBehind(t *testing.T) { // not in parallel: it takes all processors
 	b := setup(t)
 	of := func(account string) func(*worker.Program) {
