@@ -1,8 +1,13 @@
 package worker
 
 import (
+	"errors"
+	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // setProcessAttributes makes the child a group of its own, so that whatever it
@@ -19,20 +24,38 @@ func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
 
 // workerNiceness puts workers behind the server when there are more of them
 // than processors: it then still takes, refuses and answers in time.
-// behindNiceness is that of accounts that compute more than their share: less
-// than a twentieth of the others' weight.
-const (
-	workerNiceness = 5
-	behindNiceness = 19
-)
+const workerNiceness = 5
 
 // lowerPriority lowers the calling thread's priority; its children inherit it.
 func lowerPriority() { _ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, workerNiceness) }
 
-// reprioritise sets the niceness of all threads of a worker and reports whether
-// that was possible.
-func reprioritise(pid, nice int) bool {
-	return syscall.Setpriority(syscall.PRIO_PGRP, pid, nice) == nil
+// reprioritise puts all threads of a worker behind everything else on the
+// machine, or back, and reports whether that was possible. Behind is the
+// policy SCHED_IDLE and not a high niceness: whoever wakes takes the processor
+// from it at once, while even the nicest thread keeps it for its time slice.
+func reprioritise(pid int, behind bool) bool {
+	attr := &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL, Nice: workerNiceness}
+	if behind {
+		attr.Policy = unix.SCHED_IDLE
+	}
+	dir := "/proc/" + strconv.Itoa(pid) + "/task"
+	// Threads inherit it; one that was made while we looked is found next time.
+	for seen := -1; ; {
+		threads, err := os.ReadDir(dir)
+		if err != nil {
+			return true // it is gone
+		}
+		if len(threads) == seen {
+			return true
+		}
+		seen = len(threads)
+		for _, thread := range threads {
+			id, _ := strconv.Atoi(thread.Name()) // the kernel names them so
+			if err := unix.SchedSetAttr(id, attr, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+				return false
+			}
+		}
+	}
 }
 
 // socketPair makes two connected sockets that no other child inherits.

@@ -104,14 +104,10 @@ func (w *Worker) prioritise(behind map[string]int) {
 	if want == w.behind {
 		return
 	}
-	nice := workerNiceness
-	if want {
-		nice = behindNiceness
-	}
 	// Coming back needs a right that a server which is an ordinary user may
 	// not have (docs/operating.md, LimitNICE): the worker then stays behind,
 	// and is asked again at the next count.
-	if reprioritise(w.cmd.Process.Pid, nice) {
+	if reprioritise(w.cmd.Process.Pid, want) {
 		w.behind = want
 	}
 }
