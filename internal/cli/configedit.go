@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"strings"
 )
@@ -83,7 +84,7 @@ func setMember(text, name string, value any) (string, error) {
 		i := strings.LastIndexByte(before, '\n')
 		indent, spread = before[i+1:], i >= 0
 	}
-	written, err := written(value, indent, spread)
+	written, err := encode(value, indent, spread)
 	if err != nil {
 		return "", err
 	}
@@ -107,13 +108,13 @@ func setMember(text, name string, value any) (string, error) {
 	return text[:end] + pair + text[end:], nil
 }
 
-// written is value as JSON for a member that is indented by indent.
-func written(value any, indent string, spread bool) (string, error) {
+// encode is value as JSON for a member that is indented by indent.
+func encode(value any, indent string, spread bool) (string, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if spread {
-		enc.SetIndent(indent, indent)
+		enc.SetIndent(indent, cmp.Or(indent, "  "))
 	}
 	err := enc.Encode(value)
 	return strings.TrimSuffix(b.String(), "\n"), err

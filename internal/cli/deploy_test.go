@@ -186,7 +186,8 @@ func TestBadProjects(t *testing.T) {
 		want string
 	}{
 		{[]string{"deploy"}, "PATH is missing"},
-		{[]string{"deploy", "a", "b"}, `"b" is too much`},
+		{[]string{"deploy", "hello.js", "b"}, "there is no file or folder b"},
+		{[]string{"deploy", "hello.js", "blank.js", "--name", "x"}, "--name names one function"},
 		{[]string{"deploy", "none.js"}, "there is no file or folder none.js"},
 		{[]string{"deploy", "empty"}, "empty holds no index.js or index.ts"},
 		{[]string{"deploy", "two"}, "two holds index.js and index.ts"},

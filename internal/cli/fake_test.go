@@ -233,6 +233,8 @@ type shell struct {
 	stdin string
 	tty   bool
 	serve ServerCommands
+
+	colour bool // stdout is a terminal
 }
 
 func newShell(t *testing.T) *shell {
@@ -267,7 +269,7 @@ func (s *shell) run(args ...string) outcome {
 func (s *shell) runContext(ctx context.Context, args ...string) outcome {
 	var out, err strings.Builder
 	code := Run(ctx, State{
-		Args: args, Env: s.env, Version: "1.2.3",
+		Args: args, Env: s.env, Version: "1.2.3", StdoutTTY: s.colour, OpenRoot: func(dir string) (*os.Root, error) { return os.OpenRoot(s.abs(dir)) },
 		Stdin: strings.NewReader(s.stdin), Stdout: &out, Stderr: &err,
 		StdinTTY: s.tty, StderrTTY: s.tty,
 		OpenDir: func(dir string) fs.FS { return os.DirFS(s.abs(dir)) },

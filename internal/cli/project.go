@@ -94,7 +94,7 @@ func (p *project) readFolder(tree fs.FS) error {
 	if err != nil {
 		return err
 	}
-	names = slices.DeleteFunc(names, func(n string) bool { return !moduleName.MatchString(n) || strings.Count(n, ".") != 1 })
+	names = slices.DeleteFunc(names, func(n string) bool { return !isIndex(n) })
 	switch len(names) {
 	case 0:
 		return usagef("%s holds no index.js or index.ts", p.dir)
@@ -129,6 +129,11 @@ func (p *project) readFolder(tree fs.FS) error {
 		}
 		return err
 	})
+}
+
+// isIndex reports whether a file is the main one of its folder.
+func isIndex(name string) bool {
+	return strings.HasPrefix(name, "index.") && moduleName.MatchString(name) && strings.Count(name, ".") == 1
 }
 
 // isPart reports whether a file of the folder goes to the server.
