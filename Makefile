@@ -9,7 +9,7 @@ TESTFLAGS ?=
 
 export CGO_ENABLED ?= 1
 
-.PHONY: help run build test check lint vuln bench pgo runtime clients fmt clean
+.PHONY: help run build test check lint vuln bench pgo runtime clients tools fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,13 @@ internal/worker/testdata/clients/node_modules/.ready: internal/worker/testdata/c
 	cd internal/worker/testdata/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-test: runtime clients ## every test, end to end too
+tools: e2e/npm/node_modules/.ready ## the reference's public tools, which end-to-end tests drive
+
+e2e/npm/node_modules/.ready: e2e/npm/package.json e2e/npm/package-lock.json
+	cd e2e/npm && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+test: runtime clients tools ## every test, end to end too
 	$(GO) test $(TESTFLAGS) ./...
 
 check: lint vuln ## what CI runs: lint, tests with the race detector, generated files
@@ -61,4 +67,4 @@ fmt: ## format all Go files
 	gofmt -w $$(git ls-files '*.go')
 
 clean: ## remove what was built, keep data
-	rm -rf bin runtime/node/node_modules internal/worker/testdata/clients/node_modules
+	rm -rf bin runtime/node/node_modules internal/worker/testdata/clients/node_modules e2e/npm/node_modules

@@ -5,15 +5,103 @@ import (
 	"time"
 )
 
-// DefaultAccountID is the account that the first start creates.
+// DefaultAccountID is the account that the first start creates. It is the
+// operator's own: only its users and tokens may hold RoleOperator.
 const DefaultAccountID = "10000001"
+
+// Generation is which of the reference's two generations an account shows to
+// old tools: they take it from the domain names that discovery hands out
+// (spec/api-surface.md 0).
+type Generation string
+
+const (
+	GenerationV1 Generation = "V1"
+	GenerationV2 Generation = "V2"
+)
 
 // Account is a tenant. Its id is digits only (letters move the discovery host
 // of the public clients, spec/api-surface.md 1).
 type Account struct {
-	ID        string
-	Name      string
+	ID         string
+	Name       string
+	Generation Generation // "" is stored as GenerationV2
+	// Disabled accounts keep everything, but nobody gets in.
+	Disabled  bool
+	Limits    AccountLimits
 	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// AccountLimits are the limits that the operator gave one account in place of
+// the server's. Zero members take the server's.
+type AccountLimits struct {
+	FunctionsPerAccount    int `json:"functionsPerAccount,omitempty"`
+	ConcurrentDeployments  int `json:"concurrentDeployments,omitempty"`
+	VersionsPerFunction    int `json:"versionsPerFunction,omitempty"`
+	DeploymentsPerFunction int `json:"deploymentsPerFunction,omitempty"`
+	PayloadBytes           int `json:"payloadBytes,omitempty"`
+	// InvocationsPerSecond is how many invocations the account may begin; a
+	// burst of one second's worth is let through. Zero is no limit.
+	InvocationsPerSecond int `json:"invocationsPerSecond,omitempty"`
+}
+
+// Over is l with the account's own limits in place.
+func (a AccountLimits) Over(l Limits) Limits {
+	for _, m := range []struct {
+		own int
+		to  *int
+	}{
+		{a.FunctionsPerAccount, &l.FunctionsPerAccount},
+		{a.ConcurrentDeployments, &l.ConcurrentDeployments},
+		{a.VersionsPerFunction, &l.VersionsPerFunction},
+		{a.DeploymentsPerFunction, &l.DeploymentsPerFunction},
+		{a.PayloadBytes, &l.PayloadBytes},
+	} {
+		if m.own != 0 {
+			*m.to = m.own
+		}
+	}
+	return l
+}
+
+// maxAccountLimit keeps absurd numbers out of arithmetic.
+const maxAccountLimit = 1 << 30
+
+// Validate returns CodeValidation unless every limit is 0 or a number that can be meant.
+func (a AccountLimits) Validate() error {
+	for _, m := range []struct {
+		name string
+		own  int
+	}{
+		{"functionsPerAccount", a.FunctionsPerAccount},
+		{"concurrentDeployments", a.ConcurrentDeployments},
+		{"versionsPerFunction", a.VersionsPerFunction},
+		{"deploymentsPerFunction", a.DeploymentsPerFunction},
+		{"payloadBytes", a.PayloadBytes},
+		{"invocationsPerSecond", a.InvocationsPerSecond},
+	} {
+		if m.own < 0 || m.own > maxAccountLimit {
+			return Errorf(CodeValidation, "the limit %s is %d; it must be from 1 to %d, or 0 to take the server's", m.name, m.own, maxAccountLimit)
+		}
+	}
+	return nil
+}
+
+// maxAccountName bounds the name of an account, in characters.
+const maxAccountName = 100
+
+// Validate returns CodeValidation unless id, name, generation and limits can be used.
+func (a *Account) Validate() error {
+	if err := ValidateAccountID(a.ID); err != nil {
+		return err
+	}
+	if n := len([]rune(a.Name)); n == 0 || n > maxAccountName {
+		return Errorf(CodeValidation, "an account needs a name of 1 to %d characters", maxAccountName)
+	}
+	if a.Generation != GenerationV1 && a.Generation != GenerationV2 {
+		return Errorf(CodeValidation, "the generation is V1 or V2, not %.20q", a.Generation)
+	}
+	return a.Limits.Validate()
 }
 
 // ValidateAccountID returns CodeValidation unless id is 1 to 20 digits.
@@ -34,5 +122,10 @@ type AccountStore interface {
 	CreateAccount(ctx context.Context, a *Account) error
 	// FindAccount returns CodeNotFound when there is none.
 	FindAccount(ctx context.Context, id string) (*Account, error)
+	// ListAccounts returns all accounts, the oldest first.
 	ListAccounts(ctx context.Context) ([]*Account, error)
+	// UpdateAccount runs change on the stored account inside one write
+	// transaction and stores what it leaves; CodeNotFound when there is none.
+	// An error from change is returned as it is and nothing is stored.
+	UpdateAccount(ctx context.Context, id string, change func(*Account) error) (*Account, error)
 }

@@ -41,12 +41,15 @@ const (
 const (
 	CodeUnauthorized   Code = "convoke.auth.unauthorized" // no token, or one that is wrong, expired or revoked
 	CodeForbidden      Code = "convoke.auth.forbidden"    // the token is good but may not do this
+	CodeLocked         Code = "convoke.auth.locked"       // too many failed sign-ins: wait
 	CodeThrottled      Code = "convoke.invoke.throttled"  // too many in flight or waiting
 	CodeLimitExceeded  Code = "convoke.limit.exceeded"    // an account's count limit (functions, versions, deployments)
 	CodeStorageFull    Code = "convoke.store.full"        // the disk is full: the change was refused, nothing was lost
 	CodeMethodNotKnown Code = "convoke.http.method-not-allowed"
 	CodeRouteNotFound  Code = "convoke.http.not-found"
 	CodeRequestTimeout Code = "convoke.http.timeout" // the body did not arrive in time
+
+	CodeUnreadable Code = "convoke.secret.unreadable" // a secret cannot be decrypted: its row or the master key is not what it was
 )
 
 // Error is the one error that crosses layers. Message is a sentence for the
@@ -57,7 +60,7 @@ type Error struct {
 	Message    string
 	Logs       []LogEntry    // what the function wrote before it failed, when the caller may see it
 	Problems   []Problem     // where in the source, for build errors
-	RetryAfter time.Duration // set with CodeThrottled and CodeUnavailable
+	RetryAfter time.Duration // set with CodeThrottled, CodeLocked and CodeUnavailable
 	Cause      error
 }
 

@@ -19,6 +19,8 @@ type Limits struct {
 	VariableNameLength     int `yaml:"variableNameLength" env:"VARIABLE_NAME_LENGTH"`
 	VariableValueLength    int `yaml:"variableValueLength" env:"VARIABLE_VALUE_LENGTH"`
 	DomainsPerAccount      int `yaml:"domainsPerAccount" env:"DOMAINS_PER_ACCOUNT"`
+	SecretsPerAccount      int `yaml:"secretsPerAccount" env:"SECRETS_PER_ACCOUNT"`
+	SchedulesPerAccount    int `yaml:"schedulesPerAccount" env:"SCHEDULES_PER_ACCOUNT"`
 
 	PayloadBytes  int `yaml:"payloadBytes" env:"PAYLOAD_BYTES"`   // of an invocation's body
 	ResultBytes   int `yaml:"resultBytes" env:"RESULT_BYTES"`     // of a result as JSON
@@ -52,6 +54,8 @@ func DefaultLimits() Limits {
 		VariableNameLength:     200,
 		VariableValueLength:    1024,
 		DomainsPerAccount:      1000,
+		SecretsPerAccount:      200,
+		SchedulesPerAccount:    50,
 
 		PayloadBytes:  1 << 20,
 		ResultBytes:   1 << 20,

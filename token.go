@@ -9,6 +9,7 @@ import (
 type Token struct {
 	ID         string
 	AccountID  string
+	UserID     string // whose it is; "" belongs to the account
 	Name       string
 	Hash       []byte // SHA-256 of the whole token text, 32 bytes
 	Roles      []Role
@@ -43,6 +44,10 @@ type Principal struct {
 	ID        string // the token's or user's id, for createdBy and the log
 	Name      string
 	Roles     []Role
+	UserID    string // who it is or whose token it is; "" is nobody's
+	SessionID string // of a sign-in; "" for a token
+	// MustChangePassword allows nothing but that.
+	MustChangePassword bool
 }
 
 // May reports whether the principal holds p.

@@ -4,7 +4,8 @@ package api
 type Token struct {
 	ID         string   `json:"id"`
 	Name       string   `json:"name"`
-	Roles      []string `json:"roles"` // admin, developer, invoker
+	UserID     string   `json:"userId,omitempty"` // whose it is; absent: the account's
+	Roles      []string `json:"roles"`            // admin, developer, invoker, viewer
 	CreatedAt  Time     `json:"createdAt,omitzero"`
 	CreatedBy  string   `json:"createdBy"`
 	ExpiresAt  Time     `json:"expiresAt,omitzero"`  // absent: never

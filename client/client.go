@@ -79,7 +79,7 @@ func New(c Config) (*Client, error) {
 // request is one call; query and in may be nil.
 type request struct {
 	method string
-	path   string // below the account, such as /functions
+	path   string // below the account, such as /functions; or whole, from /api/
 	query  url.Values
 	in     any
 	header http.Header
@@ -137,6 +137,9 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 		body = bytes.NewReader(b)
 	}
 	target := c.base + r.path
+	if strings.HasPrefix(r.path, "/api/") {
+		target = c.root + r.path
+	}
 	if len(r.query) > 0 {
 		target += "?" + r.query.Encode()
 	}

@@ -49,6 +49,7 @@ func (w *world) close() error {
 //	example NAME                      deploy, invoke and compare a folder of examples
 //	watch NAME ARG...                 start convoke in the background
 //	expect NAME TEXT                  wait until it has printed TEXT
+//	tools [FLAG...]                   serve for the reference's public tools; see cmdTools
 //	readme HEADING                    run the commands in a section of the README
 //	interrupt NAME                    SIGINT; it must end with exit code 0
 var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -65,6 +66,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"expect":     noNeg(cmdExpect),
 	"readme":     noNeg(cmdReadme),
 	"interrupt":  noNeg(cmdInterrupt),
+	"tools":      noNeg(cmdTools),
 }
 
 func noNeg(f func(ts *testscript.TestScript, args []string)) func(*testscript.TestScript, bool, []string) {

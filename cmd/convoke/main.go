@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"os/signal"
@@ -14,6 +15,7 @@ import (
 	"convoke/internal/app"
 	"convoke/internal/build"
 	"convoke/internal/cli"
+	"convoke/internal/schedule"
 )
 
 // version is set by the build.
@@ -41,7 +43,42 @@ func state() cli.State {
 		Args: os.Args[1:], Env: env, Executable: executable, Version: version, OpenRoot: os.OpenRoot,
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		StdinTTY: term.IsTerminal(int(os.Stdin.Fd())), StdoutTTY: term.IsTerminal(int(os.Stdout.Fd())), StderrTTY: term.IsTerminal(int(os.Stderr.Fd())),
-		OpenDir: func(dir string) fs.FS { return os.DirFS(dir) },
-		Server:  cli.ServerCommands{Serve: app.Serve, CreateToken: app.CreateToken, Doctor: app.Doctor, Runtimes: app.Runtimes},
+		ReadPassword: readPassword,
+		OpenDir:      func(dir string) fs.FS { return os.DirFS(dir) },
+		Server:       cli.ServerCommands{Serve: app.Serve, CreateToken: app.CreateToken, Accounts: accounts, Doctor: app.Doctor, Runtimes: app.Runtimes, Upcoming: schedule.Preview},
 	}
+}
+
+// readPassword reads a line that the terminal does not show. When ctx ends
+// first the terminal shows again what is typed.
+func readPassword(ctx context.Context) ([]byte, error) {
+	stdin := int(os.Stdin.Fd())
+	before, err := term.GetState(stdin)
+	if err != nil {
+		return nil, err
+	}
+	type line struct {
+		text []byte
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() { // after a signal it goes with the process
+		text, err := term.ReadPassword(stdin)
+		read <- line{text, err}
+	}()
+	select {
+	case l := <-read:
+		return l.text, l.err
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), term.Restore(stdin, before))
+	}
+}
+
+// accounts opens the accounts of a data folder for the command line.
+func accounts(ctx context.Context, dataDir string) (cli.Accounts, func() error, error) {
+	a, err := app.OpenAccounts(ctx, dataDir)
+	if err != nil {
+		return nil, nil, err
+	}
+	return a, a.Close, nil
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"convoke"
+	"convoke/internal/account"
 	"convoke/internal/auth"
 	"convoke/internal/config"
 	"convoke/internal/domain"
@@ -28,7 +29,8 @@ import (
 	"convoke/internal/metric"
 	"convoke/internal/pool"
 	"convoke/internal/runlog"
-	"convoke/internal/sandbox"
+	"convoke/internal/schedule"
+	"convoke/internal/secret"
 	"convoke/internal/sqlstore"
 	"convoke/internal/telemetry"
 	"convoke/internal/worker"
@@ -45,12 +47,15 @@ type App struct {
 	runlog    *runlog.Log
 	metric    *metric.Recorder
 	auth      *auth.Auth
+	account   *account.Service
 	fleet     *worker.Fleet
 	egress    *egress.Proxy
 	domain    *domain.Service
 	pool      *pool.Pool[*worker.Worker]
 	invoke    *invoke.Service
 	function  *function.Service
+	secret    *secret.Service
+	schedule  *schedule.Service
 	handler   http.Handler
 	doors     []*door // the first is cfg.Listen
 
@@ -123,23 +128,25 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	a.runlog = runlog.New(runlog.Config{Store: a.store, Logger: a.log, Telemetry: a.telemetry, Retention: cfg.LogRetention})
 	a.metric = metric.New(metric.Config{Store: a.store, Logger: a.log, Telemetry: a.telemetry})
 	var err error
-	if a.auth, err = auth.New(auth.Config{Tokens: a.store, Logger: a.log}); err != nil {
-		return err
-	}
-	// A level is believed only after a worker has tried to break out of it.
-	box, err := sandbox.Choose(ctx, sandbox.Level(cfg.Sandbox), runtimes[convoke.DefaultRuntime].Path, sandbox.Config{Folder: filepath.Join(cfg.Data, "runtime")})
+	a.auth, err = auth.New(auth.Config{Tokens: a.store, People: a.store, Logger: a.log, SessionIdle: cfg.SessionIdle, SessionLifetime: cfg.SessionLifetime})
 	if err != nil {
 		return err
 	}
-	if box.Level() == sandbox.None {
-		a.log.Warn("functions run WITHOUT a sandbox: deploy only code that you would run yourself", "sandbox", box.Level())
+	a.account, err = account.New(ctx, account.Config{Store: a.store, Auth: a.auth, Limits: cfg.Limits, Logger: a.log,
+		ActivityRetention: cfg.ActivityRetention, Used: usedBy(a.store)})
+	if err != nil {
+		return err
+	}
+	box, groups, err := a.isolate(ctx, runtimes[convoke.DefaultRuntime].Path)
+	if err != nil {
+		return err
 	}
 	if a.egress, err = a.newEgress(); err != nil {
 		return err
 	}
 	a.domain = domain.New(domain.Config{Store: a.store, Limits: cfg.Limits, Changed: a.egress.Changed})
 	a.fleet, err = worker.NewFleet(worker.Config{
-		Runtimes: runtimes, Dir: filepath.Join(cfg.Data, "runtime"), Sandbox: box, Egress: a.egress, Sink: a.runlog, Logger: a.log,
+		Runtimes: runtimes, Dir: filepath.Join(cfg.Data, "runtime"), Sandbox: box, Groups: groups, Egress: a.egress, Sink: a.runlog, Logger: a.log,
 		OnExit: func(e worker.Exit) { a.telemetry.WorkerDied(string(e.Reason)) },
 	})
 	if err != nil {
@@ -159,8 +166,17 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 		Store: a.store, Pool: a.pool, Recorder: recorder{a.metric, a.telemetry},
 		Limits: cfg.Limits, Domain: localAddress(a.Addr()),
 	})
-	a.function = function.New(function.Config{Store: a.store, Runner: a.invoke, Limits: cfg.Limits, Logger: a.log})
-	gw := gateway.New(gateway.Config{Invoker: a.invoke, Dispatcher: event.New(a.invoke), Limits: cfg.Limits})
+	a.function = function.New(function.Config{Store: a.store, Runner: a.invoke, Limits: cfg.Limits, LimitsOf: a.account.LimitsOf, Logger: a.log})
+	a.secret, err = secret.New(ctx, secret.Config{Store: a.store, Dir: filepath.Join(cfg.Data, "keys"), Limits: cfg.Limits, Logger: a.log})
+	if err != nil {
+		return err
+	}
+	a.schedule = schedule.New(schedule.Config{Store: a.store, Invoker: a.invoke, Limits: cfg.Limits, Logger: a.log, Drain: a.drain})
+	gw := gateway.New(gateway.Config{Invoker: a.invoke, Dispatcher: event.New(a.invoke), Limits: cfg.Limits, Accounts: a.account})
+	identity, err := identityOf(cfg.OIDC)
+	if err != nil {
+		return err
+	}
 	builds := map[string]string{}
 	for name, rt := range runtimes {
 		builds[name] = rt.Version
@@ -169,15 +185,16 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	a.handler, err = httpapi.New(httpapi.Config{
 		Functions: a.function,
 		Tester:    &invoke.Tester{Service: a.invoke, Store: a.store, Flush: a.runlog.Flush},
-		Log:       a.runlog, Logs: a.store, Metrics: a.metric, Invocations: a.store, Activities: a.store, Auth: a.auth,
-		Domains: a.domain, Calls: a.store,
-		Gateway: httpapi.Gateway{Invoke: gw.Invoke, Event: gw.Event, Implemented: gw.Implemented},
+		Log:       a.runlog, Logs: a.store, Metrics: a.metric, Invocations: a.store, Activities: a.store, Auth: a.auth, Accounts: a.account,
+		Domains: a.domain, Calls: a.store, Secrets: a.secret, Schedules: a.schedule,
+		Identity: identity,
+		Gateway:  httpapi.Gateway{Invoke: gw.Invoke, Event: gw.Event, Implemented: gw.Implemented},
 		Probes: httpapi.Probes{
 			Live: http.HandlerFunc(a.livez), Ready: http.HandlerFunc(a.readyz),
 			Metrics: a.telemetry.Handler(), MetricsPublic: cfg.MetricsPublic,
 		},
 		RuntimeBuilds: builds, Limits: cfg.Limits, Logger: a.log, V1: gateway.V1, Drain: a.drain, Observe: a.telemetry.Request,
-		Discovery:   httpapi.Discovery{V1: v1, V2: v2, Generations: generations{a.store, cfg.Generation == config.GenerationV1}},
+		Discovery:   httpapi.Discovery{V1: v1, V2: v2, Generations: a.account},
 		BodyTimeout: cfg.BodyTimeout,
 	})
 	return err
@@ -216,14 +233,20 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.function.Recover(ctx); err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
+	if err := a.secret.Recover(ctx); err != nil {
+		return fmt.Errorf("recover the change of the master key: %w", err)
+	}
 	grace := a.cfg.ShutdownGrace
 	stages := []stage{
 		{"log entries", a.runlog.Run, 12 * time.Second},
 		{"records", a.metric.Run, 7 * time.Second},
 		{"egress", a.egress.Run, 5 * time.Second},
 		{"workers", a.fleet.Run, 5 * time.Second},
+		// Before the pool, so that it stops after it: the pool bounds what runs.
+		{"schedules", a.schedule.Run, 5 * time.Second},
 		{"pool", a.pool.Run, grace + 5*time.Second},
 		{"tokens", a.auth.Run, 5 * time.Second},
+		{"accounts", a.account.Run, 5 * time.Second},
 		{"functions", a.function.Run, 15 * time.Second},
 		{"http", a.serve, grace + 2*time.Second},
 	}

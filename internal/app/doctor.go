@@ -36,6 +36,7 @@ func Doctor(ctx context.Context, cfg *config.Config) (cli.Report, error) {
 	}
 	checkFiles(cfg.MaxInstances, add)
 	checkSandbox(ctx, cfg, add)
+	checkCgroup(cfg, add)
 	checkRuntimes(ctx, cfg, add)
 	return r, nil
 }
@@ -85,12 +86,14 @@ func checkSandbox(ctx context.Context, cfg *config.Config, add addCheck) {
 	if err != nil {
 		return // checkRuntimes says it
 	}
-	asked, held := sandbox.Level(cfg.Sandbox), false
+	asked, strongest := sandbox.Level(cfg.Sandbox), sandbox.None
 	for _, f := range sandbox.Survey(ctx, runtimes[convoke.DefaultRuntime].Path) {
 		name := "sandbox " + string(f.Level)
 		switch {
 		case f.Err == nil:
-			held = held || asked == sandbox.Auto
+			if strongest == sandbox.None {
+				strongest = f.Level
+			}
 			add(name, cli.CheckOK, "holds: "+f.Offers, "")
 		case asked == f.Level:
 			add(name, cli.CheckFail, f.Err.Error(), f.Hint)
@@ -102,8 +105,10 @@ func checkSandbox(ctx context.Context, cfg *config.Config, add addCheck) {
 	case asked == sandbox.None:
 		add("sandbox", cli.CheckWarn, "level none: functions run with the rights of the server's user",
 			"deploy only functions that you would run yourself, or start with --sandbox auto")
-	case asked == sandbox.Auto && !held:
+	case asked == sandbox.Auto && strongest == sandbox.None:
 		add("sandbox", cli.CheckFail, "no level holds on this host", "do what is said above, or run only functions of your own with --sandbox none")
+	case asked == sandbox.Auto:
+		add("sandbox", cli.CheckOK, fmt.Sprintf("auto takes level %s", strongest), "")
 	}
 }
 

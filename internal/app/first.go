@@ -49,8 +49,8 @@ func firstStart(ctx context.Context, store *sqlstore.Store, password convoke.Sec
 	now := time.Now()
 	err = store.CreateUser(ctx, &convoke.User{
 		ID: uuid.NewString(), AccountID: convoke.DefaultAccountID, LoginName: adminLogin, PasswordHash: hash,
-		Roles: []convoke.Role{convoke.RoleAdmin}, CreatedAt: now, UpdatedAt: now,
-	})
+		Roles: []convoke.Role{convoke.RoleAdmin, convoke.RoleOperator}, CreatedAt: now, UpdatedAt: now,
+	}, 0)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (a *App) writeProfile(ctx context.Context) error {
 			return nil
 		}
 	}
-	token, _, err := a.auth.Issue(ctx, convoke.DefaultAccountID, profileToken, []convoke.Role{convoke.RoleAdmin}, 0, "serve")
+	token, _, err := a.auth.Issue(ctx, convoke.DefaultAccountID, profileToken, []convoke.Role{convoke.RoleAdmin, convoke.RoleOperator}, 0, "serve")
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,6 @@ import (
 	"convoke/internal/config"
 	"convoke/internal/edge"
 	"convoke/internal/httpx"
-	"convoke/internal/sqlstore"
 )
 
 // door is a listener and what it speaks.
@@ -174,16 +173,4 @@ func (a *App) Addrs() []net.Addr {
 		addrs[i] = d.listener.Addr()
 	}
 	return addrs
-}
-
-// generations gives every account the generation of the configuration.
-type generations struct {
-	store *sqlstore.Store
-	v1    bool
-}
-
-// Generation returns CodeNotFound for an account that does not exist.
-func (g generations) Generation(ctx context.Context, accountID string) (bool, error) {
-	_, err := g.store.FindAccount(ctx, accountID)
-	return g.v1, err
 }

@@ -1,10 +1,11 @@
-// Package auth finds out who makes a request and what that one may do. It
-// keeps no user session and no secret: of a token it knows the SHA-256 only.
+// Package auth finds out who makes a request and what that one may do. A
+// request brings a token, or the session of a user as a bearer token or as a
+// cookie; of all three this package knows the SHA-256 only.
 //
 // The hot path costs one hash and one look into a bounded map; the store is
-// asked at most twice a minute for a token. A token that this process revokes
-// is refused from that moment; one that another process revokes, at the latest
-// after Config.TTL.
+// asked at most twice a minute for a token or session. What this process
+// revokes, ends or disables is refused from that moment; what another process
+// does, at the latest after Config.TTL.
 package auth
 
 import (
@@ -45,39 +46,64 @@ const (
 type Config struct {
 	Tokens convoke.TokenStore // required
 	Logger *slog.Logger       // required
+	// People keeps accounts, users and sessions; nil knows tokens only, and
+	// takes every account for enabled.
+	People People
+	// SessionIdle ends a session that is not used for so long, SessionLifetime
+	// any session; 0 is 8 h and 24 h.
+	SessionIdle, SessionLifetime time.Duration
 	// TTL is how long an answer of the store is believed; 0 is 30 s.
 	TTL time.Duration
 	// CacheSize is how many tokens are remembered; 0 is 10,000.
 	CacheSize int
 }
 
-// Auth authenticates bearer tokens. Run must run beside it.
+// People is what sessions and the tokens of users need of the store.
+type People interface {
+	convoke.SessionStore
+	FindAccount(ctx context.Context, id string) (*convoke.Account, error)
+	FindUser(ctx context.Context, accountID, id string) (*convoke.User, error)
+}
+
+// Auth authenticates requests. Run must run beside it.
 type Auth struct {
 	tokens  convoke.TokenStore
+	people  People
 	log     *slog.Logger
 	ttl     time.Duration
+	idle    time.Duration
+	life    time.Duration
 	known   *lru.Cache[hash, *entry]
 	refused *lru.Cache[hash, time.Time] // until when
 	touches chan touch
 
 	mu sync.Mutex
-	// revocations counts the calls of Revoke: an answer that the store gave
+	// revocations counts the calls of forget: an answer that the store gave
 	// before one of them must not be remembered after it.
 	revocations uint64
+
+	crossOrigin http.CrossOriginProtection
 }
 
 type hash = [sha256.Size]byte
 
+// entry is a token or a session that the store knew.
 type entry struct {
-	token     *convoke.Token
 	principal *convoke.Principal // shared by all requests: nobody changes it
-	until     time.Time
-	touched   atomic.Int64 // Unix milliseconds of the last recorded use
+	tokenID   string             // "" for a session
+	until     time.Time          // when to ask the store again
+	expires   time.Time          // zero: never
+	idle      time.Duration      // it ends when unused for so long; 0: never
+	touched   atomic.Int64       // Unix milliseconds of the last recorded use
+}
+
+func (e *entry) live(now time.Time) bool {
+	return (e.expires.IsZero() || now.Before(e.expires)) && (e.idle == 0 || now.UnixMilli()-e.touched.Load() < e.idle.Milliseconds())
 }
 
 type touch struct {
-	tokenID string
-	at      time.Time
+	of *entry
+	at time.Time
 }
 
 // New makes an Auth.
@@ -94,22 +120,30 @@ func New(c Config) (*Auth, error) {
 		return nil, err
 	}
 	return &Auth{
-		tokens: c.Tokens, log: c.Logger, ttl: cmp.Or(c.TTL, 30*time.Second),
+		tokens: c.Tokens, people: c.People, log: c.Logger, ttl: cmp.Or(c.TTL, 30*time.Second),
+		idle: cmp.Or(c.SessionIdle, 8*time.Hour), life: cmp.Or(c.SessionLifetime, 24*time.Hour),
 		known: known, refused: refused, touches: make(chan touch, 256),
 	}, nil
 }
 
 // Authenticate returns who makes r. It returns CodeUnauthorized when the
-// request has no bearer token, or one that is unknown, expired or revoked, and
-// the store's error when it cannot be asked. The principal must not be changed.
+// request has neither bearer token nor session cookie, or one that is unknown,
+// expired or revoked, or whose user or account is disabled; CodeForbidden when
+// a browser's request with a cookie could be another site's doing; and the
+// store's error when it cannot be asked. The principal must not be changed.
 func (a *Auth) Authenticate(r *http.Request) (*convoke.Principal, error) {
 	text, ok := bearer(r)
 	if !ok {
-		return nil, convoke.Errorf(convoke.CodeUnauthorized, "the request needs a header \"Authorization: Bearer <token>\"")
+		return a.authenticateCookie(r)
 	}
-	if len(text) != tokenLength || text[:len(Prefix)] != Prefix {
+	if len(text) != tokenLength || text[:len(Prefix)] != Prefix && text[:len(Prefix)] != sessionPrefix {
 		return nil, errBadToken()
 	}
+	return a.lookup(r.Context(), text)
+}
+
+// lookup returns whose token, bearer or cookie text is; it has tokenLength.
+func (a *Auth) lookup(ctx context.Context, text string) (*convoke.Principal, error) {
 	// Looking the hash up leaks nothing through timing: whoever does not have
 	// the token cannot steer its hash towards a known one.
 	var raw [tokenLength]byte
@@ -119,11 +153,11 @@ func (a *Auth) Authenticate(r *http.Request) (*convoke.Principal, error) {
 	e, ok := a.known.Get(key)
 	if !ok || !now.Before(e.until) {
 		var err error
-		if e, err = a.find(r.Context(), key, now); err != nil {
+		if e, err = a.find(ctx, text[:len(Prefix)], key, now); err != nil {
 			return nil, err
 		}
 	}
-	if !e.token.Live(now) {
+	if !e.live(now) {
 		return nil, errBadToken()
 	}
 	a.touch(e, now)
@@ -146,14 +180,14 @@ func bearer(r *http.Request) (string, bool) {
 }
 
 // find asks the store and remembers what it says.
-func (a *Auth) find(ctx context.Context, key hash, now time.Time) (*entry, error) {
+func (a *Auth) find(ctx context.Context, prefix string, key hash, now time.Time) (*entry, error) {
 	if until, ok := a.refused.Get(key); ok && now.Before(until) {
 		return nil, errBadToken()
 	}
 	a.mu.Lock()
 	before := a.revocations
 	a.mu.Unlock()
-	t, err := a.tokens.FindTokenByHash(ctx, key[:])
+	e, err := a.ask(ctx, prefix, key, now)
 	if convoke.ErrorCode(err) == convoke.CodeNotFound {
 		a.known.Remove(key)
 		a.refused.Add(key, now.Add(refusedTTL))
@@ -162,12 +196,7 @@ func (a *Auth) find(ctx context.Context, key hash, now time.Time) (*entry, error
 	if err != nil {
 		return nil, err
 	}
-	e := &entry{
-		token:     t,
-		principal: &convoke.Principal{AccountID: t.AccountID, ID: t.ID, Name: t.Name, Roles: t.Roles},
-		until:     now.Add(a.ttl),
-	}
-	e.touched.Store(t.LastUsedAt.UnixMilli())
+	e.until = now.Add(a.ttl)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.revocations == before {
@@ -175,6 +204,36 @@ func (a *Auth) find(ctx context.Context, key hash, now time.Time) (*entry, error
 	}
 	return e, nil
 }
+
+// ask makes an entry of what the store has; CodeNotFound when there is nothing
+// that can be used now or, since what ended stays so, ever.
+func (a *Auth) ask(ctx context.Context, prefix string, key hash, now time.Time) (*entry, error) {
+	if prefix != Prefix {
+		return a.askSession(ctx, key)
+	}
+	t, err := a.tokens.FindTokenByHash(ctx, key[:])
+	if err != nil {
+		return nil, err
+	}
+	if !t.Live(now) {
+		return nil, errEnded
+	}
+	e := &entry{
+		principal: &convoke.Principal{AccountID: t.AccountID, ID: t.ID, Name: t.Name, Roles: t.Roles, UserID: t.UserID},
+		tokenID:   t.ID, expires: t.ExpiresAt,
+	}
+	e.touched.Store(t.LastUsedAt.UnixMilli())
+	u, err := a.owner(ctx, t.AccountID, t.UserID)
+	if err != nil {
+		return nil, err
+	}
+	if u != nil { // a token can do no more than its user, who may have lost a role since
+		e.principal.Roles = slices.DeleteFunc(slices.Clone(t.Roles), func(r convoke.Role) bool { return !convoke.MayGrant(u.Roles, r) })
+	}
+	return e, nil
+}
+
+var errEnded = convoke.Errorf(convoke.CodeNotFound, "it has ended")
 
 // touch records a use, at most once a minute for each token. It never waits:
 // when the writer is behind, the use goes unrecorded.
@@ -184,31 +243,51 @@ func (a *Auth) touch(e *entry, now time.Time) {
 		return
 	}
 	select {
-	case a.touches <- touch{e.token.ID, now}:
+	case a.touches <- touch{e, now}:
 	default:
 	}
 }
 
-// Run writes the last uses of tokens until ctx ends. It returns nil then.
+// Run writes the last uses of tokens and sessions until ctx ends. It returns
+// nil then.
 func (a *Auth) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case t := <-a.touches:
-			// Best effort: nothing but the token list shows it.
-			if err := a.tokens.TouchToken(ctx, t.tokenID, t.at); err != nil {
-				a.log.DebugContext(ctx, "last use of a token not recorded", "token", t.tokenID, "err", err)
+			// Best effort: a list shows it, and the next minute's use makes up for it.
+			if err := a.record(ctx, t); err != nil {
+				a.log.DebugContext(ctx, "last use not recorded", "principal", t.of.principal.ID, "err", err)
 			}
 		}
 	}
 }
 
-// Check returns CodeForbidden unless p belongs to the account and holds perm.
-// The message for another account is the same whether that exists or not.
-func Check(p *convoke.Principal, accountID string, perm convoke.Permission) error {
+func (a *Auth) record(ctx context.Context, t touch) error {
+	if t.of.tokenID == "" {
+		return a.people.TouchSession(ctx, t.of.principal.SessionID, t.at)
+	}
+	return a.tokens.TouchToken(ctx, t.of.tokenID, t.at)
+}
+
+// CheckMember returns CodeForbidden unless p belongs to the account. The
+// message for another account is the same whether that exists or not.
+func CheckMember(p *convoke.Principal, accountID string) error {
 	if p == nil || p.AccountID != accountID {
 		return convoke.Errorf(convoke.CodeForbidden, "the token is not for this account")
+	}
+	return nil
+}
+
+// Check returns CodeForbidden unless p belongs to the account, holds perm and
+// does not have to change the password first.
+func Check(p *convoke.Principal, accountID string, perm convoke.Permission) error {
+	if err := CheckMember(p, accountID); err != nil {
+		return err
+	}
+	if p.MustChangePassword {
+		return convoke.Errorf(convoke.CodeForbidden, "the password was made up by somebody else: set a new one first, with POST /api/account/%s/users/me/password or `convoke user password`", accountID)
 	}
 	if !p.May(perm) {
 		return convoke.Errorf(convoke.CodeForbidden, "the token may not do this: it lacks the permission %s", perm)
@@ -216,19 +295,22 @@ func Check(p *convoke.Principal, accountID string, perm convoke.Permission) erro
 	return nil
 }
 
-// Issue makes a token and stores its hash; its text is returned here and never
-// again. A ttl of 0 never ends. It returns CodeValidation for a name, role or
-// ttl that breaks a rule.
+// Issue makes a token that belongs to the account, as IssueTo does.
 func (a *Auth) Issue(ctx context.Context, accountID, name string, roles []convoke.Role, ttl time.Duration, by string) (convoke.Secret, *convoke.Token, error) {
+	return a.IssueTo(ctx, accountID, "", name, roles, ttl, by)
+}
+
+// IssueTo makes a token of a user, or with userID "" of the account, and
+// stores its hash; its text is returned here and never again. A ttl of 0 never
+// ends. It returns CodeValidation for a name, role or ttl that breaks a rule.
+func (a *Auth) IssueTo(ctx context.Context, accountID, userID, name string, roles []convoke.Role, ttl time.Duration, by string) (convoke.Secret, *convoke.Token, error) {
 	if err := validate(accountID, name, roles, ttl); err != nil {
 		return convoke.Secret{}, nil, err
 	}
-	var raw [randomBytes]byte
-	rand.Read(raw[:]) // never fails
-	text := Prefix + base64.RawURLEncoding.EncodeToString(raw[:])
+	text := random(Prefix)
 	sum := sha256.Sum256([]byte(text))
 	t := &convoke.Token{
-		ID: uuid.NewString(), AccountID: accountID, Name: name, Hash: sum[:], Roles: slices.Clone(roles),
+		ID: uuid.NewString(), AccountID: accountID, UserID: userID, Name: name, Hash: sum[:], Roles: slices.Clone(roles),
 		CreatedAt: time.Now().UTC().Truncate(time.Millisecond), CreatedBy: by,
 	}
 	if ttl > 0 {
@@ -240,6 +322,13 @@ func (a *Auth) Issue(ctx context.Context, accountID, name string, roles []convok
 	return convoke.NewSecret(text), t, nil
 }
 
+// random is a new text that cannot be guessed, of tokenLength.
+func random(prefix string) string {
+	var raw [randomBytes]byte
+	rand.Read(raw[:]) // never fails
+	return prefix + base64.RawURLEncoding.EncodeToString(raw[:])
+}
+
 func validate(accountID, name string, roles []convoke.Role, ttl time.Duration) error {
 	if err := convoke.ValidateAccountID(accountID); err != nil {
 		return err
@@ -247,16 +336,8 @@ func validate(accountID, name string, roles []convoke.Role, ttl time.Duration) e
 	if n := len([]rune(name)); n == 0 || n > maxName {
 		return convoke.Errorf(convoke.CodeValidation, "a token needs a name of 1 to %d characters, so that people know what it is for", maxName)
 	}
-	if len(roles) == 0 {
-		return convoke.Errorf(convoke.CodeValidation, "a token needs at least one role: admin, developer or invoker")
-	}
-	for i, r := range roles {
-		if _, err := convoke.ParseRole(string(r)); err != nil {
-			return err
-		}
-		if slices.Contains(roles[:i], r) {
-			return convoke.Errorf(convoke.CodeValidation, "role %s is listed twice", r)
-		}
+	if err := convoke.ValidateRoles(accountID, roles); err != nil {
+		return err
 	}
 	if ttl < 0 {
 		return convoke.Errorf(convoke.CodeValidation, "a token cannot expire in the past")
@@ -270,15 +351,21 @@ func (a *Auth) Revoke(ctx context.Context, accountID, id string) error {
 	if err := a.tokens.RevokeToken(ctx, accountID, id, time.Now().UTC()); err != nil {
 		return err
 	}
+	a.forget(func(e *entry) bool { return e.tokenID == id })
+	return nil
+}
+
+// forget makes the store be asked again for the entries that match.
+func (a *Auth) forget(match func(*entry) bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.revocations++
+	a.refused.Purge() // who was refused may be let in now
 	for _, key := range a.known.Keys() {
-		if e, ok := a.known.Peek(key); ok && e.token.ID == id {
+		if e, ok := a.known.Peek(key); ok && match(e) {
 			a.known.Remove(key)
 		}
 	}
-	return nil
 }
 
 // List returns the account's tokens without their texts, which nobody has.

@@ -35,8 +35,9 @@ var (
 
 // server is a Convoke server with a data folder of its own.
 type server struct {
-	binary string
-	data   string
+	binary  string
+	data    string
+	account string
 
 	address string
 	token   string
@@ -48,7 +49,16 @@ type server struct {
 }
 
 func newServer(binary, data string) *server {
-	return &server{binary: binary, data: data, functions: map[string]string{}}
+	return &server{binary: binary, data: data, account: convoke.DefaultAccountID, functions: map[string]string{}}
+}
+
+// tenant is the running server as another account sees it.
+func (s *server) tenant(ctx context.Context, account string) (*server, error) {
+	t := newServer(s.binary, s.data)
+	t.account, t.address, t.proc = account, s.address, s.proc
+	var err error
+	t.token, err = t.createToken(ctx)
+	return t, err
 }
 
 func (s *server) name() string { return "convoke" }
@@ -81,7 +91,7 @@ func (s *server) createToken(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, s.binary, "token", "create",
-		"--data", s.data, "--account", convoke.DefaultAccountID, "--role", string(convoke.RoleDeveloper))
+		"--data", s.data, "--account", s.account, "--role", string(convoke.RoleDeveloper))
 	var complaints tail
 	cmd.Stderr = &complaints
 	out, err := cmd.Output()
@@ -140,11 +150,13 @@ func (s *server) invoke(name string) Load {
 func (s *server) target(name string) Target {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return targetOf(s.functions[name])
+	return targetIn(s.account, s.functions[name])
 }
 
-func targetOf(uuid string) Target {
-	return Target{Path: "/api/account/" + convoke.DefaultAccountID + "/lambdas/" + uuid + "/invoke", Expect: helloExpect}
+func targetOf(uuid string) Target { return targetIn(convoke.DefaultAccountID, uuid) }
+
+func targetIn(account, uuid string) Target {
+	return Target{Path: "/api/account/" + account + "/lambdas/" + uuid + "/invoke", Expect: helloExpect}
 }
 
 // deploy creates a function of that name unless it exists, saves the source
@@ -204,7 +216,7 @@ func (s *server) call(ctx context.Context, method, path string, in, out any) err
 			return err
 		}
 	}
-	answer, err := s.request(ctx, method, "/api/account/"+convoke.DefaultAccountID+path, &body)
+	answer, err := s.request(ctx, method, "/api/account/"+s.account+path, &body)
 	if err != nil || out == nil {
 		return err
 	}

@@ -31,6 +31,7 @@ type Load struct {
 	Count       int               `json:"count"`
 	Rate        float64           `json:"rate"`     // requests per second
 	Refusals    bool              `json:"refusals"` // status 429 is an answer, counted apart
+	Failures    bool              `json:"failures"` // any status is, counted with the refusals
 }
 
 // Target is one path to post to and text that its answers must hold.
@@ -42,7 +43,7 @@ type Target struct {
 // Result is what a Load came to.
 type Result struct {
 	OK         Histogram     `json:"ok"`      // right answers
-	Refused    Histogram     `json:"refused"` // status 429, with Refusals
+	Refused    Histogram     `json:"refused"` // status 429 with Refusals, all but 200 with Failures
 	Window     time.Duration `json:"window"`  // in which they were counted
 	Sent       int           `json:"sent"`    // with those of the warm-up
 	Errors     int           `json:"errors"`
@@ -241,7 +242,7 @@ func (s *sender) send(target int) int {
 	switch expect := s.load.Targets[target].Expect; {
 	case err != nil:
 		s.err = err
-	case r.status == http.StatusTooManyRequests && s.load.Refusals:
+	case r.status == http.StatusTooManyRequests && s.load.Refusals, r.status != http.StatusOK && s.load.Failures:
 	case r.status != http.StatusOK:
 		s.err = fmt.Errorf("status %d: %.300s", r.status, r.body)
 	case !bytes.Contains(r.body, []byte(expect)):

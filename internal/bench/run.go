@@ -45,6 +45,7 @@ var experiments = []struct {
 	{"memory", (*runner).memory},
 	{"scale", (*runner).scale},
 	{"overload", (*runner).overload},
+	{"hostile", (*runner).hostile},
 }
 
 // ExperimentNames are the names that Config.Experiments may hold.
@@ -201,13 +202,18 @@ func (r *runner) must(value float64, err error, what string) float64 {
 // load runs l in a process of its own, whose work is then not mixed with the
 // harness's. A single wrong answer is an error.
 func (r *runner) load(ctx context.Context, l Load) (*Result, error) {
+	return r.loadBy(ctx, l, r.Self, "load")
+}
+
+// loadBy is load with the command of the load process.
+func (r *runner) loadBy(ctx context.Context, l Load, command ...string) (*Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.Warmup+l.expected()+2*grace)
 	defer cancel()
 	spec, err := json.Marshal(l)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, r.Self, "load")
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdin = bytes.NewReader(spec)
 	var complaints tail
 	cmd.Stderr = &complaints

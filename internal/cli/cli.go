@@ -8,7 +8,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -37,6 +36,10 @@ type State struct {
 	// the first, indented results the second, progress the third.
 	StdinTTY, StdoutTTY, StderrTTY bool
 
+	// ReadPassword reads a line from the terminal without showing it. It is
+	// called only where StdinTTY is true.
+	ReadPassword func(ctx context.Context) ([]byte, error)
+
 	// OpenDir gives the files of a folder: os.DirFS.
 	OpenDir func(dir string) fs.FS
 
@@ -54,8 +57,13 @@ type ServerCommands struct {
 	// created when it does not exist, and returns its text, and whether the
 	// folder is one that no server ran on before. ttl 0 never expires.
 	CreateToken func(ctx context.Context, dataDir, account, role, name string, ttl time.Duration) (token string, fresh bool, err error)
+	// Accounts opens the accounts in the data folder, for an operator with
+	// the files at hand. close must be called.
+	Accounts func(ctx context.Context, dataDir string) (accounts Accounts, close func() error, err error)
 	// Doctor looks for what would keep the server from working.
 	Doctor func(ctx context.Context, c *config.Config) (Report, error)
+	// Upcoming computes the next count times that a cron expression names.
+	Upcoming func(expr string, after time.Time, count int) ([]time.Time, error)
 	// Runtimes lists the Node builds that this machine has.
 	Runtimes func(ctx context.Context, c *config.Config) ([]Runtime, error)
 }
@@ -130,9 +138,10 @@ Start a server, then deploy and call a function:
   convoke invoke greeting --payload @examples/greeting/payload.json
 
 Commands find the server by --url, --account and --token, else by CONVOKE_URL,
-CONVOKE_ACCOUNT and CONVOKE_TOKEN, else by the profile: the file named by
---profile or CONVOKE_PROFILE, or the one in the user's configuration folder,
-which convoke serve --write-profile default writes.`
+CONVOKE_ACCOUNT and CONVOKE_TOKEN, else by the profile: the one named by
+--profile or CONVOKE_PROFILE, chosen by convoke profile use, or the default one
+in the user's configuration folder. convoke login writes a profile, and so does
+convoke serve --write-profile default.`
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
@@ -162,7 +171,7 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.given.URL, "url", "", "server to talk to (default "+config.DefaultURL+")")
 	f.StringVar(&a.given.Account, "account", "", "account to work in (default "+convoke.DefaultAccountID+")")
 	f.StringVar(&a.token, "token", "", "bearer token; CONVOKE_TOKEN keeps it out of the process list")
-	f.StringVar(&a.profile, "profile", "", "profile file to read (default in the user's configuration folder)")
+	f.StringVar(&a.profile, "profile", "", "profile to use: a name, or a file (default the one chosen by convoke profile use)")
 	f.BoolVar(&a.json, "json", false, "print JSON")
 
 	root.AddGroup(&cobra.Group{ID: "function", Title: "Functions:"}, &cobra.Group{ID: "server", Title: "Server:"})
@@ -171,8 +180,17 @@ func (a *app) root() *cobra.Command {
 		cmd.GroupID = "function"
 		root.AddCommand(cmd)
 	}
+	for _, cmd := range []*cobra.Command{a.secretCommand(), a.scheduleCommand()} {
+		cmd.GroupID = "function"
+		root.AddCommand(cmd)
+	}
 	for _, cmd := range []*cobra.Command{a.serve(), a.tokenCommand(), a.runtimes(), a.configCommand(), a.doctor()} {
 		cmd.GroupID = "server"
+		root.AddCommand(cmd)
+	}
+	root.AddGroup(&cobra.Group{ID: "people", Title: "People and accounts:"})
+	for _, cmd := range []*cobra.Command{a.loginCommand(), a.logoutCommand(), a.whoami(), a.profileCommand(), a.userCommand(), a.accountCommand(), a.limits(), a.activity()} {
+		cmd.GroupID = "people"
 		root.AddCommand(cmd)
 	}
 	root.AddCommand(a.version(), exitCodes())
@@ -199,12 +217,13 @@ func (a *app) client() (*client.Client, error) {
 }
 
 func (a *app) resolve() (config.Profile, error) {
-	path := cmp.Or(a.profile, a.Env["CONVOKE_PROFILE"])
-	if path == "" {
-		var err error
-		if path, err = config.ProfilePath(a.Env); err != nil {
-			return config.Profile{}, err
-		}
+	find := config.FindProfile
+	if a.given.URL == "" && a.Env["CONVOKE_URL"] == "" {
+		find = config.ExistingProfile
+	}
+	path, err := find(a.profile, a.Env)
+	if err != nil {
+		return config.Profile{}, err
 	}
 	given := a.given
 	given.Token = convoke.NewSecret(a.token)

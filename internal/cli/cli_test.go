@@ -24,14 +24,17 @@ func TestHelp(t *testing.T) {
 	s.want(ExitOK, []string{"1.2.3"}, nil, "version")
 	s.want(ExitOK, []string{`"version": "1.2.3"`}, nil, "version", "--json")
 	s.want(ExitOK, []string{"bash completion"}, nil, "completion", "bash")
-	for _, name := range []string{"serve", "deploy", "invoke", "list", "logs", "invocations", "versions", "rollback", "undeploy", "remove", "runtimes", "config", "doctor"} {
+	for _, name := range []string{"serve", "deploy", "invoke", "list", "logs", "invocations", "versions", "rollback", "undeploy", "remove", "runtimes", "config", "doctor",
+		"login", "logout", "whoami", "limits", "activity"} {
 		s.want(ExitOK, []string{"Usage:", "Examples:", "convoke " + name}, nil, name, "--help")
 	}
-	for _, name := range []string{"add", "list", "remove"} {
-		s.want(ExitOK, []string{"Examples:", "convoke domain " + name}, nil, "domain", name, "--help")
-	}
-	for _, name := range []string{"create", "list", "revoke"} {
-		s.want(ExitOK, []string{"Examples:", "convoke token " + name}, nil, "token", name, "--help")
+	for group, names := range map[string][]string{
+		"domain": {"add", "list", "remove"}, "token": {"create", "list", "revoke"}, "profile": {"list", "use", "remove"}, "account": {"create", "list", "show", "update"},
+		"user": {"create", "list", "disable", "enable", "set-roles", "reset-password", "remove", "password"},
+	} {
+		for _, name := range names {
+			s.want(ExitOK, []string{"Examples:", "convoke " + group + " " + name}, nil, group, name, "--help")
+		}
 	}
 }
 
@@ -49,7 +52,7 @@ func TestConnection(t *testing.T) {
 	t.Parallel()
 	s := newShell(t)
 	s.env["CONVOKE_TOKEN"] = "bad"
-	s.want(ExitAuth, nil, []string{"the token is wrong", "hint: give a token by CONVOKE_TOKEN"}, "list")
+	s.want(ExitAuth, nil, []string{"the token is wrong", "hint: convoke login signs in; or give a token by CONVOKE_TOKEN"}, "list")
 	s.want(ExitOK, nil, nil, "list", "--token", "good")
 	delete(s.env, "CONVOKE_TOKEN")
 	s.want(ExitAuth, nil, []string{"there is no token for account 10000001 of " + s.fake.url}, "list")
@@ -183,7 +186,7 @@ func TestExitCodesCoverAllCodes(t *testing.T) {
 		convoke.CodeTimeout, convoke.CodeLimitReached, convoke.CodeValidation, convoke.CodeValidationSyntax, convoke.CodeValidationLambda,
 		convoke.CodeValidationTooLong, convoke.CodeActionNotAllowed, convoke.CodeBuildFailed, convoke.CodeDeployFailed, convoke.CodeRevision,
 		convoke.CodeConflict, convoke.CodeNotFound, convoke.CodePayloadTooLarge, convoke.CodeUnauthorized, convoke.CodeForbidden,
-		convoke.CodeThrottled, convoke.CodeLimitExceeded, convoke.CodeStorageFull, convoke.CodeRouteNotFound,
+		convoke.CodeThrottled, convoke.CodeLocked, convoke.CodeLimitExceeded, convoke.CodeStorageFull, convoke.CodeRouteNotFound,
 	} {
 		if got := exitOf(&convoke.Error{Code: code}); got == ExitFailure {
 			t.Errorf("%s has no exit code", code)

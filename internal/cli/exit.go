@@ -83,7 +83,7 @@ func exitOf(err error) int {
 		return ExitBuild
 	case convoke.CodeThrew, convoke.CodeRuntimeError, convoke.CodeTimeout, convoke.CodeLimitReached:
 		return ExitFunction
-	case convoke.CodeThrottled, convoke.CodeLimitExceeded, convoke.CodeStorageFull:
+	case convoke.CodeThrottled, convoke.CodeLocked, convoke.CodeLimitExceeded, convoke.CodeStorageFull:
 		return ExitLimit
 	}
 	return ExitFailure
@@ -104,7 +104,7 @@ func hint(err error) string {
 	}
 	switch e, _ := errors.AsType[*convoke.Error](err); convoke.ErrorCode(err) {
 	case convoke.CodeUnauthorized:
-		return "give a token by CONVOKE_TOKEN, --token or a profile; on the server's machine, convoke token create makes one"
+		return "convoke login signs in; or give a token by CONVOKE_TOKEN, --token or a profile: on the server's machine, convoke token create makes one"
 	case convoke.CodeForbidden:
 		return "use a token with a stronger role: convoke token create --role developer"
 	case convoke.CodeUnavailable:
@@ -114,7 +114,7 @@ func hint(err error) string {
 		return again(e)
 	case convoke.CodeRevision:
 		return "run the command again: it starts from the newest version"
-	case convoke.CodeThrottled:
+	case convoke.CodeThrottled, convoke.CodeLocked:
 		return again(e)
 	case convoke.CodeTimeout:
 		return "the function's own time-out can be raised: convoke deploy --timeout"

@@ -32,15 +32,20 @@ func (a *app) tokenCommand() *cobra.Command {
 func (a *app) tokenCreate() *cobra.Command {
 	var role, name string
 	var ttl time.Duration
+	var remote, own bool
 	cmd := &cobra.Command{
 		Use:   "create",
 		Short: "Issue a bearer token and print it",
 		Long: `Issues a bearer token in the server's data folder and prints it, once. The
-server may be running or not. Roles: admin, developer, invoker.
+server may be running or not. Roles: admin, developer, invoker, viewer and, in
+account ` + convoke.DefaultAccountID + `, operator. An account that does not exist is created.
 
-An account that does not exist is created.`,
+With --remote it asks the server over HTTP, which needs the role admin. With
+--own the token is that of the user who is signed in: it has at most the user's
+roles, and stops working with the user.`,
 		Example: `  export CONVOKE_TOKEN=$(convoke token create --role admin)
-  convoke token create --role invoker --name shop --ttl 720h --data /var/lib/convoke`,
+  convoke token create --role invoker --name shop --ttl 720h --data /var/lib/convoke
+  convoke token create --own --role developer --name laptop --ttl 2160h`,
 		Args: args(),
 	}
 	load := a.configFlags(cmd, "data")
@@ -54,6 +59,12 @@ An account that does not exist is created.`,
 		}
 		if ttl < 0 {
 			return usagef("--ttl must not be negative")
+		}
+		if remote || own {
+			if cmd.Flags().Changed("data") {
+				return usagef("--data issues a token in a data folder; --remote and --own ask a server")
+			}
+			return a.tokenCreateRemote(cmd, own, api.CreateTokenRequest{Name: name, Roles: []string{role}, TTLSeconds: int64(ttl / time.Second)})
 		}
 		c, err := load()
 		if err != nil {
@@ -73,25 +84,53 @@ An account that does not exist is created.`,
 		return err
 	}
 	f := cmd.Flags()
-	f.StringVar(&role, "role", string(convoke.RoleDeveloper), "admin, developer or invoker")
+	f.StringVar(&role, "role", string(convoke.RoleDeveloper), "admin, developer, invoker, viewer or operator")
 	f.StringVar(&name, "name", "cli", "what the token is for; it shows as the author of changes")
 	f.DurationVar(&ttl, "ttl", 0, "time after which it expires (default never)")
+	f.BoolVar(&remote, "remote", false, "ask the server over HTTP")
+	f.BoolVar(&own, "own", false, "ask the server for a token of the user who is signed in")
 	return cmd
 }
 
+// tokenCreateRemote issues a token over HTTP.
+func (a *app) tokenCreateRemote(cmd *cobra.Command, own bool, in api.CreateTokenRequest) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	create := c.CreateToken
+	if own {
+		create = c.CreateOwnToken
+	}
+	out, err := create(cmd.Context(), in)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(out)
+	}
+	_, err = fmt.Fprintln(a.Stdout, out.Text)
+	return err
+}
+
 func (a *app) tokenList() *cobra.Command {
-	return &cobra.Command{
+	var own bool
+	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the account's tokens, without their text",
-		Long:    "Lists the tokens of the account, also those that expired or were revoked. The\ntext of a token is shown when it is issued and never again. Needs the role\nadmin.",
-		Example: "  convoke token list\n  convoke token list --json",
+		Long:    "Lists the tokens of the account, also those that expired or were revoked. The\ntext of a token is shown when it is issued and never again. Needs the role\nadmin; --own needs none.",
+		Example: "  convoke token list\n  convoke token list --own --json",
 		Args:    args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.client()
 			if err != nil {
 				return err
 			}
-			list, err := c.Tokens(cmd.Context())
+			tokens := c.Tokens
+			if own {
+				tokens = c.OwnTokens
+			}
+			list, err := tokens(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -109,6 +148,8 @@ func (a *app) tokenList() *cobra.Command {
 			return a.table(rows)
 		},
 	}
+	cmd.Flags().BoolVar(&own, "own", false, "only your own")
+	return cmd
 }
 
 func tokenState(t api.Token, now time.Time) string {
@@ -122,11 +163,11 @@ func tokenState(t api.Token, now time.Time) string {
 }
 
 func (a *app) tokenRevoke() *cobra.Command {
-	var yes bool
+	var yes, own bool
 	cmd := &cobra.Command{
 		Use:     "revoke ID",
 		Short:   "End a token's use",
-		Long:    "Ends the use of a token, at once and for good; convoke token list shows the ids.\nNeeds the role admin. On a terminal it asks before.",
+		Long:    "Ends the use of a token, at once and for good; convoke token list shows the ids.\nNeeds the role admin; --own needs none. On a terminal it asks before.",
 		Example: "  convoke token revoke 0ec98cae-3f40-4a86-9b1d-7c2e90a4f611",
 		Args:    args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -137,7 +178,11 @@ func (a *app) tokenRevoke() *cobra.Command {
 			if err := a.confirm(yes, "Revoke the token %s?", args[0]); err != nil {
 				return err
 			}
-			err = c.RevokeToken(cmd.Context(), args[0])
+			revoke := c.RevokeToken
+			if own {
+				revoke = c.RevokeOwnToken
+			}
+			err = revoke(cmd.Context(), args[0])
 			if convoke.ErrorCode(err) == convoke.CodeNotFound {
 				return &hinted{err, "convoke token list shows the ids"}
 			}
@@ -152,5 +197,6 @@ func (a *app) tokenRevoke() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	cmd.Flags().BoolVar(&own, "own", false, "one of your own")
 	return cmd
 }

@@ -17,7 +17,7 @@ import (
 type Sandbox string
 
 const (
-	SandboxAuto       Sandbox = "auto" // the strongest that the host allows
+	SandboxAuto       Sandbox = "auto" // the strongest that the host allows, and never none
 	SandboxNamespaces Sandbox = "namespaces"
 	SandboxLandlock   Sandbox = "landlock"
 	SandboxNone       Sandbox = "none"
@@ -31,6 +31,7 @@ type Config struct {
 	Data          string         `yaml:"data" env:"DATA" help:"folder of the database and everything else that is kept"`
 	Runtimes      string         `yaml:"runtimes" env:"RUNTIMES" help:"folder of the pinned Node.js builds; searched for beside the binary and in runtime/node"`
 	Sandbox       Sandbox        `yaml:"sandbox" env:"SANDBOX" help:"how functions are isolated: auto, namespaces, landlock or none"`
+	Cgroup        string         `yaml:"cgroup" env:"CGROUP" help:"control group (cgroup v2) to put workers in, as a folder; found where systemd delegates one"`
 	AdminPassword convoke.Secret `yaml:"adminPassword" env:"ADMIN_PASSWORD" flag:"no" help:"password of the user admin, who is created at the first start; one is made up and shown otherwise"`
 	WriteProfile  string         `yaml:"writeProfile" env:"WRITE_PROFILE" help:"file to write a profile for client commands to at start; the word default stands for the one they look for"`
 
@@ -47,7 +48,6 @@ type Config struct {
 	Domain         string        `yaml:"domain" env:"DOMAIN" help:"domain below which this server's host names are; clients find them by discovery"`
 	HostsV1        string        `yaml:"hostsV1" env:"HOSTS_V1" help:"host names that discovery gives accounts of generation V1 instead of those below domain, such as faasGW=gw.example.com,faasUI=ui.example.com"`
 	HostsV2        string        `yaml:"hostsV2" env:"HOSTS_V2" help:"the same for accounts of generation V2, such as faasGW=fninvocations.example.com"`
-	Generation     Generation    `yaml:"generation" env:"GENERATION" help:"generation of accounts that have none of their own: V1 or V2"`
 	TLS            TLS           `yaml:"tls" env:"TLS" help:"serve HTTPS too, with a certificate of the server's own authority (dev), from files (file) or of a public authority (acme); or off"`
 	HTTPSListen    string        `yaml:"httpsListen" env:"HTTPS_LISTEN" help:"address to serve HTTPS on, unless tls is off"`
 	HTTPListen     string        `yaml:"httpListen" env:"HTTP_LISTEN" help:"address to answer discovery and ACME challenges on over plain HTTP, and to redirect the rest to HTTPS, unless tls is off; off for none"`
@@ -60,6 +60,12 @@ type Config struct {
 
 	ShutdownGrace time.Duration `yaml:"shutdownGrace" env:"SHUTDOWN_GRACE" help:"how long a stop lets running invocations finish"`
 	LogRetention  time.Duration `yaml:"logRetention" env:"LOG_RETENTION" help:"how long log entries and invocation records are kept"`
+
+	ActivityRetention time.Duration `yaml:"activityRetention" env:"ACTIVITY_RETENTION" help:"how long it is kept who changed what"`
+	SessionIdle       time.Duration `yaml:"sessionIdle" env:"SESSION_IDLE" help:"a sign-in ends when it is not used for so long"`
+	SessionLifetime   time.Duration `yaml:"sessionLifetime" env:"SESSION_LIFETIME" help:"a sign-in ends after so long"`
+
+	OIDC OIDC `yaml:"oidc" envPrefix:"OIDC_"`
 
 	Limits convoke.Limits `yaml:"limits" envPrefix:"LIMIT_"`
 	Egress Egress         `yaml:"egress" envPrefix:"EGRESS_"`
@@ -79,22 +85,27 @@ func Default() *Config {
 	return &Config{
 		Listen:        "127.0.0.1:8080",
 		Data:          "data",
-		Sandbox:       SandboxNone, // until functions can reach allowed domains from inside one
-		MetricsPublic: true,        // no figure names an account or a function
+		Sandbox:       SandboxAuto,
+		MetricsPublic: true, // no figure names an account or a function
 		Log:           Log{Level: slog.LevelInfo, Format: "text"},
 		Blanks:        4,
 		MaxWaiters:    1000,
 		MaxWait:       10 * time.Second,
 		Domain:        "localhost",
-		Generation:    GenerationV2,
 		TLS:           TLSOff,
 		HTTPSListen:   "0.0.0.0:443",
 		HTTPListen:    "0.0.0.0:80",
 		BodyTimeout:   30 * time.Second,
 		ShutdownGrace: 30 * time.Second,
 		LogRetention:  30 * 24 * time.Hour,
-		Limits:        convoke.DefaultLimits(),
-		Egress:        defaultEgress(),
+
+		ActivityRetention: 90 * 24 * time.Hour,
+		SessionIdle:       8 * time.Hour,
+		SessionLifetime:   24 * time.Hour,
+		OIDC:              OIDC{Account: convoke.DefaultAccountID, RoleClaim: "roles"},
+
+		Limits: convoke.DefaultLimits(),
+		Egress: defaultEgress(),
 	}
 }
 

@@ -21,15 +21,6 @@ const (
 	TLSACME TLS = "acme" // a public authority, by RFC 8555
 )
 
-// Generation is which generation of the reference an account's clients take
-// the server for. They tell it from the host names that discovery gives them.
-type Generation string
-
-const (
-	GenerationV1 Generation = "V1"
-	GenerationV2 Generation = "V2"
-)
-
 // httpOff as the value of httpListen means no such listener: an empty value
 // in the file or the environment is an absent one.
 const httpOff = "off"
@@ -106,9 +97,6 @@ func (c *Config) edgeProblems(say func(path, format string, args ...any)) {
 	}
 	if u, err := url.Parse(c.ACMEDirectory); c.ACMEDirectory != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
 		say("acmeDirectory", "must be an https URL, not %q", c.ACMEDirectory)
-	}
-	if c.Generation != GenerationV1 && c.Generation != GenerationV2 {
-		say("generation", "must be V1 or V2, not %q", c.Generation)
 	}
 	if _, err := parseNetworks(c.TrustedProxies); err != nil {
 		say("trustedProxies", "%v", err)

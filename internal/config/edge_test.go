@@ -61,7 +61,6 @@ func TestBadEdgeSettings(t *testing.T) {
 		"acme directory":    {map[string]string{"acmeDirectory": "http://x"}, "--acme-directory: acmeDirectory must be an https URL"},
 		"https address":     {map[string]string{"httpsListen": "443"}, "--https-listen: httpsListen must be an address"},
 		"http address":      {map[string]string{"httpListen": "no"}, "must be an address such as 0.0.0.0:80 or off"},
-		"generation":        {map[string]string{"generation": "v2"}, "must be V1 or V2"},
 		"proxies":           {map[string]string{"trustedProxies": "10.0.0.0/8, nginx"}, `not "nginx"`},
 		"mapped network":    {map[string]string{"trustedProxies": "::ffff:10.0.0.0/104"}, "must be addresses or networks"},
 		"domain with port":  {map[string]string{"domain": "example.com:1"}, `must be a domain such as example.com, not "example.com:1"`},

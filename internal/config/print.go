@@ -61,8 +61,6 @@ func plain(v any) any {
 		return string(v)
 	case TLS:
 		return string(v)
-	case Generation:
-		return string(v)
 	default:
 		return v
 	}

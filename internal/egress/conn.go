@@ -281,16 +281,15 @@ func (c *conn) reply(refusal *Refusal, status int, words []byte) {
 	c.mu.Lock()
 	c.decide(refusal.Outcome, refusal.Message, status)
 	c.mu.Unlock()
+	_ = c.worker.SetDeadline(time.Now().Add(replyTimeout)) // fails only when it is closed, as writing does
 	if c.remote != nil {
 		c.silent.Store(true)
 		c.remote.Close()
 		<-c.back
 	}
-	// Closing with something unread would cut the words off.
-	if c.worker.SetDeadline(time.Now().Add(replyTimeout)) == nil {
-		if _, err := c.worker.Write(words); err == nil && c.worker.CloseWrite() == nil {
-			_, _ = io.CopyN(io.Discard, c.worker, replyDrain)
-		}
+	if _, err := c.worker.Write(words); err == nil && c.worker.CloseWrite() == nil {
+		// Closing with something unread would cut the words off.
+		_, _ = io.CopyN(io.Discard, c.worker, replyDrain)
 	}
 	c.end(refusal.Outcome, refusal.Message)
 }

@@ -96,6 +96,26 @@ func TestReportsTakeTokens(t *testing.T) {
 	}
 }
 
+// TestReportsOfPaidRequests: a request in plain HTTP took its token when it
+// passed.
+func TestReportsOfPaidRequests(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	port := b.listenHTTP(func(http.ResponseWriter, *http.Request) {})
+	b.tokens(4)
+	client := b.client()
+	for range 2 {
+		for range 2 {
+			if res, _ := do(t, client, "GET", fmt.Sprintf("http://a.in.test:%d/", port), nil); res.StatusCode != 200 {
+				t.Errorf("status %d", res.StatusCode)
+			}
+		}
+		for range 2 {
+			b.Report(b.src, convoke.Call{Host: "a.in.test", Port: port, Method: "GET", Status: 200})
+		}
+	}
+}
+
 func TestReportIsHostile(t *testing.T) {
 	t.Parallel()
 	b := still(t, nil)

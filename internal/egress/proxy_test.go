@@ -665,35 +665,57 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// TestWorkerGone: a worker that dies lets go of its sockets, also when the
-// other side would keep the connection forever.
+// TestWorkerGone: a worker that dies lets go of its sockets, and its
+// connections end, also when the other side would keep them forever.
 func TestWorkerGone(t *testing.T) {
 	t.Parallel()
-	b := setup(t, nil)
-	closed := make(chan error, 1)
-	port := b.listen(func(c net.Conn) {
-		buf := make([]byte, 1)
-		_, err := c.Read(buf)
-		if err == nil {
-			_, err = c.Read(buf)
-		}
-		closed <- err
-		for { // and says nothing, but waits to be let go
-			if _, err := c.Write([]byte("x")); err != nil {
-				return
+	for name, leave := range map[string]func(c *net.UnixConn, half func()){
+		"at once": func(c *net.UnixConn, _ func()) { c.Close() },
+		"after the end of its stream": func(c *net.UnixConn, half func()) {
+			_ = c.CloseWrite()
+			half()
+			c.Close()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := still(t, nil)
+			ended := make(chan error, 1)
+			port := b.listen(func(c net.Conn) {
+				_, err := io.Copy(io.Discard, c)
+				ended <- err
+				<-t.Context().Done() // neither speaks nor closes
+			})
+			c := b.mustDial("a.in.test", port)
+			if _, err := c.Write([]byte{0xff}); err != nil {
+				t.Fatal(err)
 			}
-			runtime.Gosched()
-		}
-	})
-	c := b.mustDial("a.in.test", port)
-	if _, err := c.Write([]byte("x")); err != nil {
-		t.Fatal(err)
+			half := false
+			leave(c, func() {
+				half = true
+				<-ended
+				if got := b.Stats().Connections; got != 1 {
+					t.Errorf("%d connections are open, want 1", got)
+				}
+			})
+			for b.Stats().Connections != 0 {
+				if half {
+					b.sweep(time.Now())
+				}
+				runtime.Gosched()
+			}
+		})
 	}
-	c.Close()
-	if err := <-closed; err != io.EOF {
-		t.Errorf("the other side sees %v, want %v", err, io.EOF)
-	}
-	for b.Stats().Connections != 0 {
-		runtime.Gosched()
+}
+
+// TestEndedBeforeOpen ends a connection between its dial and its socket.
+func TestEndedBeforeOpen(t *testing.T) {
+	t.Parallel()
+	b := still(t, nil)
+	c := &conn{p: b.Proxy, src: b.src, cancel: func() {}}
+	c.end(convoke.CallRefused, "closed: no longer allowed")
+	file, refusal := c.attach(nil)
+	if file != nil || refusal == nil || refusal.Code != CodeRefused || refusal.Message != "closed: no longer allowed" {
+		t.Errorf("%v, %+v", file, refusal)
 	}
 }

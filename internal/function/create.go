@@ -40,21 +40,22 @@ func (s *Service) Create(ctx context.Context, by *convoke.Principal, accountID s
 		UpdatedAt:     now,
 		UpdatedBy:     by.String(),
 	}
-	if err := convoke.ValidateName(f.Name, s.limits.NameLength); err != nil {
+	limits := s.limitsOf(accountID)
+	if err := convoke.ValidateName(f.Name, limits.NameLength); err != nil {
 		return nil, nil, err
 	}
-	if err := f.ValidateMeta(s.limits); err != nil {
+	if err := f.ValidateMeta(limits); err != nil {
 		return nil, nil, err
 	}
 
 	v := in.over(&convoke.Version{Language: convoke.JavaScript})
 	v.ID, v.AccountID, v.FunctionID, v.Number = uuid.NewString(), accountID, f.ID, 1
 	v.CreatedAt, v.CreatedBy = now, by.String()
-	if err := v.Validate(s.limits); err != nil {
+	if err := v.Validate(limits); err != nil {
 		return nil, nil, err
 	}
 
-	if err := s.store.CreateFunction(ctx, f, v, s.limits.FunctionsPerAccount); err != nil {
+	if err := s.store.CreateFunction(ctx, f, v, limits.FunctionsPerAccount); err != nil {
 		return nil, nil, err
 	}
 	return f, v, nil
@@ -131,7 +132,7 @@ func (s *Service) storeMeta(ctx context.Context, by *convoke.Principal, accountI
 			f.Skills = in.Skills
 		}
 		f.UpdatedAt, f.UpdatedBy = time.Now().UTC(), by.String()
-		if err := f.ValidateMeta(s.limits); err != nil {
+		if err := f.ValidateMeta(s.limitsOf(accountID)); err != nil {
 			return err
 		}
 		if !sameSkills && f.Deployed() {

@@ -120,7 +120,7 @@ func (s *Service) begin(ctx context.Context, by *convoke.Principal, accountID, f
 	}
 	// Without the cancellation of ctx: were the client to go away during the
 	// commit, the function could be left with a deployment that nobody carries out.
-	f, err = s.store.BeginDeployment(context.WithoutCancel(ctx), d, s.limits.ConcurrentDeployments, func(f *convoke.Function) error {
+	f, err = s.store.BeginDeployment(context.WithoutCancel(ctx), d, s.limitsOf(accountID).ConcurrentDeployments, func(f *convoke.Function) error {
 		if err := mustBeIdle(f); err != nil {
 			return err
 		}
@@ -315,7 +315,7 @@ func (s *Service) settle(ctx context.Context, f *convoke.Function, d *convoke.De
 		}
 	}
 	err := s.insist(ctx, f, "finish deployment", func(ctx context.Context) error {
-		_, err := s.store.FinishDeployment(ctx, d, s.limits.DeploymentsPerFunction, change)
+		_, err := s.store.FinishDeployment(ctx, d, s.limitsOf(f.AccountID).DeploymentsPerFunction, change)
 		return err
 	})
 	if err != nil {

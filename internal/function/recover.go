@@ -48,7 +48,7 @@ func (s *Service) failInterrupted(ctx context.Context, f *convoke.Function) (*co
 	d.State = convoke.DeploymentFailed
 	d.ErrorCode, d.ErrorMessage = convoke.CodeDeployFailed, "the server stopped during the deployment; deploy again"
 	d.UpdatedAt = time.Now().UTC()
-	return s.store.FinishDeployment(ctx, d, s.limits.DeploymentsPerFunction, func(f *convoke.Function) error {
+	return s.store.FinishDeployment(ctx, d, s.limitsOf(f.AccountID).DeploymentsPerFunction, func(f *convoke.Function) error {
 		return interrupted(f, d)
 	})
 }

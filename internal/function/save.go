@@ -126,7 +126,8 @@ func (s *Service) saveOnce(ctx context.Context, by *convoke.Principal, accountID
 	if v.Code == "" && latest.Code != "" {
 		return nil, nil, convoke.Errorf(convoke.CodeValidation, "the code is empty; to take %s out of service, undeploy it", f.Name)
 	}
-	if err := v.Validate(s.limits); err != nil {
+	limits := s.limitsOf(accountID)
+	if err := v.Validate(limits); err != nil {
 		return nil, nil, err
 	}
 
@@ -135,7 +136,7 @@ func (s *Service) saveOnce(ctx context.Context, by *convoke.Principal, accountID
 		v.ID, v.Number = latest.ID, latest.Number
 	}
 	v.CreatedAt, v.CreatedBy = time.Now().UTC(), by.String()
-	stored, err := s.store.SaveVersion(ctx, v, s.limits.VersionsPerFunction, func(f *convoke.Function) error {
+	stored, err := s.store.SaveVersion(ctx, v, limits.VersionsPerFunction, func(f *convoke.Function) error {
 		if err := saved(f, v); err != nil {
 			return err
 		}

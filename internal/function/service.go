@@ -45,7 +45,9 @@ type Config struct {
 	Compile func(context.Context, build.Source) (*build.Output, error) // nil: build.Compile
 	Runner  Runner
 	Limits  convoke.Limits
-	Logger  *slog.Logger // nil: slog.Default
+	// LimitsOf are the limits of one account; nil: Limits, for all.
+	LimitsOf func(accountID string) convoke.Limits
+	Logger   *slog.Logger // nil: slog.Default
 	// DeployTimeout bounds a deployment from its begin to its outcome; 0 is 60 s.
 	DeployTimeout time.Duration
 	// DrainTimeout is how long Run lets work under way go on after it was told
@@ -58,7 +60,7 @@ type Service struct {
 	store         Store
 	compile       func(context.Context, build.Source) (*build.Output, error)
 	runner        Runner
-	limits        convoke.Limits
+	limitsOf      func(accountID string) convoke.Limits
 	log           *slog.Logger
 	deployTimeout time.Duration
 	drainTimeout  time.Duration
@@ -87,13 +89,16 @@ func New(c Config) *Service {
 		store:         c.Store,
 		compile:       c.Compile,
 		runner:        c.Runner,
-		limits:        c.Limits,
+		limitsOf:      c.LimitsOf,
 		log:           cmp.Or(c.Logger, slog.Default()),
 		deployTimeout: cmp.Or(c.DeployTimeout, time.Minute),
 		drainTimeout:  cmp.Or(c.DrainTimeout, 10*time.Second),
 	}
 	if s.compile == nil {
 		s.compile = build.Compile
+	}
+	if s.limitsOf == nil {
+		s.limitsOf = func(string) convoke.Limits { return c.Limits }
 	}
 	s.work, s.endWork = context.WithCancel(context.Background())
 	return s

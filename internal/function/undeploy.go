@@ -56,7 +56,7 @@ func (s *Service) finishUndeployment(ctx context.Context, f *convoke.Function) (
 		return nil, err
 	}
 	d.UpdatedAt = time.Now().UTC() // UndeployedAt is set by the store, as for any deployment that ceases to be live
-	return s.store.FinishDeployment(ctx, d, s.limits.DeploymentsPerFunction, undeployed)
+	return s.store.FinishDeployment(ctx, d, s.limitsOf(f.AccountID).DeploymentsPerFunction, undeployed)
 }
 
 // Remove deletes a function with its versions and deployments. It returns

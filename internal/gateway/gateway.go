@@ -29,11 +29,20 @@ type Dispatcher interface {
 	Implemented(ctx context.Context, accountID, eventID, skillID string) (bool, error)
 }
 
-// Config of a Gateway; all members are needed.
+// Accounts says what one account may do.
+type Accounts interface {
+	// Admit returns CodeThrottled when the account may not begin another
+	// invocation now.
+	Admit(accountID string) error
+	LimitsOf(accountID string) convoke.Limits
+}
+
+// Config of a Gateway; all members but Accounts are needed.
 type Config struct {
 	Invoker    Invoker
 	Dispatcher Dispatcher
 	Limits     convoke.Limits
+	Accounts   Accounts // nil: Limits hold for all, and no rate does
 }
 
 // Gateway holds the handlers of the invocation API (spec/api-surface.md 3).
@@ -41,6 +50,7 @@ type Gateway struct {
 	invoker      Invoker
 	dispatcher   Dispatcher
 	payloadBytes int64
+	accounts     Accounts
 }
 
 // New returns a Gateway.
@@ -48,7 +58,7 @@ func New(c Config) *Gateway {
 	if c.Invoker == nil || c.Dispatcher == nil || c.Limits.PayloadBytes <= 0 {
 		panic("gateway: Invoker, Dispatcher and Limits are needed")
 	}
-	return &Gateway{c.Invoker, c.Dispatcher, int64(c.Limits.PayloadBytes)}
+	return &Gateway{c.Invoker, c.Dispatcher, int64(c.Limits.PayloadBytes), c.Accounts}
 }
 
 // Invoke handles POST /api/account/{account}/lambdas/{uuid}/invoke and
@@ -132,12 +142,21 @@ func recycle(b *[]byte) {
 	}
 }
 
-// input reads and checks the body of an invocation. It returns CodeInvalid,
-// CodePayloadTooLarge and CodeRequestTimeout.
+// input reads and checks the body of an invocation that the account may
+// begin. It returns CodeThrottled, CodeInvalid, CodePayloadTooLarge and
+// CodeRequestTimeout.
 func (g *Gateway) input(w http.ResponseWriter, r *http.Request, buf *[]byte) ([]byte, error) {
+	most := g.payloadBytes
+	if g.accounts != nil {
+		account := r.PathValue("account")
+		if err := g.accounts.Admit(account); err != nil {
+			return nil, err
+		}
+		most = int64(g.accounts.LimitsOf(account).PayloadBytes)
+	}
 	n := r.ContentLength
-	if n < 0 || n > g.payloadBytes {
-		body, err := httpx.ReadBody(w, r, g.payloadBytes)
+	if n < 0 || n > most {
+		body, err := httpx.ReadBody(w, r, most)
 		if err != nil {
 			return nil, err
 		}

@@ -1,11 +1,13 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"time"
 
 	"convoke"
+	"convoke/api"
 	"convoke/internal/httpx"
 )
 
@@ -13,8 +15,13 @@ import (
 // are bodies of package api, nil where there was or is nothing; neither may
 // hold the value of a secret.
 func (s *server) record(r *http.Request, by *convoke.Principal, action, subject, name string, before, after any) error {
+	return s.recordIn(r, by.AccountID, by, action, subject, name, before, after)
+}
+
+// recordIn is record for the trail of another account than the caller's own.
+func (s *server) recordIn(r *http.Request, accountID string, by *convoke.Principal, action, subject, name string, before, after any) error {
 	a := &convoke.Activity{
-		AccountID: by.AccountID, At: time.Now(), ActorID: by.ID, Actor: by.String(), From: httpx.ClientIP(r).String(), RequestID: r.Header.Get("X-Request-Id"),
+		AccountID: accountID, At: time.Now(), ActorID: by.ID, Actor: by.String(), From: httpx.ClientIP(r).String(), RequestID: httpx.RequestID(r),
 		Action: action, Subject: subject, Name: name,
 	}
 	for _, side := range []struct {
@@ -30,5 +37,34 @@ func (s *server) record(r *http.Request, by *convoke.Principal, action, subject,
 		}
 		*side.to = b
 	}
-	return s.Activities.AppendActivity(r.Context(), a)
+	// The change is made: a caller who leaves now must not keep it off the trail.
+	return s.Activities.AppendActivity(context.WithoutCancel(r.Context()), a)
+}
+func (s *server) listActivities(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
+	q := queryOf(r)
+	filter := convoke.ActivityFilter{
+		Actions: q.list("action"),
+		Noun:    q.text("noun", textLength),
+		Subject: q.text("subject", textLength),
+		ActorID: q.text("actor", textLength),
+		From:    q.time("from", time.Time{}),
+		To:      q.time("to", time.Time{}),
+		Before:  q.number("before", 1, 1<<53, 0),
+		Limit:   int(q.number("limit", 1, 1000, 100)),
+	}
+	if len(filter.Actions) > 50 {
+		q.fail("action", "given at most 50 times")
+	}
+	if q.err != nil {
+		return q.err
+	}
+	activities, err := s.Activities.ListActivities(r.Context(), by.AccountID, filter)
+	if err != nil {
+		return err
+	}
+	out := make([]api.Activity, len(activities))
+	for i, a := range activities {
+		out[i] = api.NewActivity(a)
+	}
+	return httpx.WriteJSON(w, http.StatusOK, out)
 }

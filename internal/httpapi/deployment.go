@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"time"
@@ -34,11 +35,19 @@ func (s *server) deploy(w http.ResponseWriter, r *http.Request, by *convoke.Prin
 		}
 	}
 	id := r.PathValue("uuid")
+	was, err := s.Functions.Get(r.Context(), by.AccountID, id)
+	if err != nil {
+		return err
+	}
 	pending, err := s.Functions.Deploy(r.Context(), by, by.AccountID, id, function.DeployInput{Version: number})
 	if err != nil {
 		return err
 	}
 	d := pending.Deployment()
+	// What becomes of it stands in the deployment, which the trail names.
+	if err := s.record(r, by, "function.deploy", id, was.Name, liveBody(was), map[string]any{"version": d.VersionNumber, "deploymentId": d.ID}); err != nil {
+		return err
+	}
 	if !wait {
 		out := deployAnswer(d, fmt.Sprintf("Deployment of version %d has started.", d.VersionNumber))
 		return s.writeDeployed(w, r, http.StatusAccepted, out)
@@ -56,14 +65,31 @@ func (s *server) deploy(w http.ResponseWriter, r *http.Request, by *convoke.Prin
 	return s.writeDeployed(w, r, http.StatusOK, out)
 }
 
+// liveBody is what served, for the audit trail; nil for nothing.
+func liveBody(f *convoke.Function) any {
+	if !f.Deployed() {
+		return nil
+	}
+	return map[string]any{"version": f.LiveVersion, "deploymentId": f.LiveDeploymentID}
+}
+
 func deployAnswer(d *convoke.Deployment, message string) api.DeployResponse {
 	return api.DeployResponse{Message: message, DeploymentID: d.ID, DeploymentState: string(d.State), Version: d.VersionNumber}
 }
 
 func (s *server) undeploy(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	defer allow(w, deployTime)()
-	f, err := s.Functions.Undeploy(r.Context(), by, by.AccountID, r.PathValue("uuid"))
+	was, err := s.Functions.Get(r.Context(), by.AccountID, r.PathValue("uuid"))
 	if err != nil {
+		return err
+	}
+	// Without the cancellation: an undeployment goes on when its caller leaves,
+	// and has to be in the trail.
+	f, err := s.Functions.Undeploy(context.WithoutCancel(r.Context()), by, by.AccountID, was.ID)
+	if err != nil {
+		return err
+	}
+	if err := s.record(r, by, "function.undeploy", f.ID, f.Name, liveBody(was), nil); err != nil {
 		return err
 	}
 	return s.writeDeployed(w, r, http.StatusOK, api.DeployResponse{

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -54,6 +55,9 @@ func (s *server) createFunction(w http.ResponseWriter, r *http.Request, by *conv
 	if err != nil {
 		return err
 	}
+	if err := s.record(r, by, "function.create", f.ID, f.Name, nil, functionBody(f)); err != nil {
+		return err
+	}
 	return httpx.WriteJSON(w, http.StatusCreated, withManifest(f, v))
 }
 
@@ -86,7 +90,16 @@ func (s *server) updateFunction(w http.ResponseWriter, r *http.Request, by *conv
 		change.Skills = append([]string{}, *in.Skills...)
 	}
 	id := r.PathValue("uuid")
-	if _, err := s.Functions.UpdateMeta(r.Context(), by, by.AccountID, id, change); err != nil {
+	was, err := s.Functions.Get(r.Context(), by.AccountID, id)
+	if err != nil {
+		return err
+	}
+	// Without the cancellation: skills that are stored hold, and have to be in the trail.
+	is, err := s.Functions.UpdateMeta(context.WithoutCancel(r.Context()), by, by.AccountID, id, change)
+	if err != nil {
+		return err
+	}
+	if err := s.record(r, by, "function.update", id, is.Name, functionBody(was), functionBody(is)); err != nil {
 		return err
 	}
 	// The answer names the manifest that the client changes next.
@@ -98,7 +111,14 @@ func (s *server) updateFunction(w http.ResponseWriter, r *http.Request, by *conv
 }
 
 func (s *server) removeFunction(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
-	if err := s.Functions.Remove(r.Context(), by, by.AccountID, r.PathValue("uuid")); err != nil {
+	was, err := s.Functions.Get(r.Context(), by.AccountID, r.PathValue("uuid"))
+	if err != nil {
+		return err
+	}
+	if err := s.Functions.Remove(r.Context(), by, by.AccountID, was.ID); err != nil {
+		return err
+	}
+	if err := s.record(r, by, "function.remove", was.ID, was.Name, functionBody(was), nil); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

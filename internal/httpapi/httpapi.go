@@ -11,12 +11,16 @@ import (
 	"time"
 
 	"convoke"
+	people "convoke/internal/account"
 	"convoke/internal/auth"
 	"convoke/internal/domain"
 	"convoke/internal/function"
 	"convoke/internal/httpx"
 	"convoke/internal/metric"
+	"convoke/internal/oidc"
 	"convoke/internal/runlog"
+	"convoke/internal/schedule"
+	"convoke/internal/secret"
 )
 
 // Tester runs the newest saved version of a function once, deployed or not.
@@ -46,8 +50,15 @@ type Probes struct {
 	MetricsPublic bool
 }
 
-// Config wires the API. Every member but RuntimeBuilds, BodyTimeout, Extra,
-// V1, Drain and Observe is required.
+// Identity is where people sign in who have no password here.
+type Identity struct {
+	Provider  *oidc.Provider // nil: nowhere
+	AccountID string         // of these people
+	Create    bool           // make users of those who are new
+}
+
+// Config wires the API. Every member but RuntimeBuilds, BodyTimeout, Identity,
+// Extra, V1, Drain and Observe is required.
 type Config struct {
 	Functions   *function.Service
 	Tester      Tester
@@ -58,9 +69,13 @@ type Config struct {
 	Activities  convoke.ActivityStore
 	Domains     *domain.Service
 	Calls       convoke.CallStore
+	Secrets     *secret.Service
+	Schedules   *schedule.Service
 	Auth        *auth.Auth
+	Accounts    *people.Service
 	Gateway     Gateway
 	Probes      Probes
+	Identity    Identity
 	// RuntimeBuilds are the exact builds by runtime name, such as "26.2.0".
 	RuntimeBuilds map[string]string
 	Limits        convoke.Limits
@@ -111,8 +126,8 @@ func New(c Config) (http.Handler, error) {
 func (c *Config) check() error {
 	for name, missing := range map[string]bool{
 		"Functions": c.Functions == nil, "Tester": c.Tester == nil, "Log": c.Log == nil, "Logs": c.Logs == nil,
-		"Metrics": c.Metrics == nil, "Invocations": c.Invocations == nil, "Activities": c.Activities == nil, "Auth": c.Auth == nil, "Logger": c.Logger == nil,
-		"Domains": c.Domains == nil, "Calls": c.Calls == nil,
+		"Metrics": c.Metrics == nil, "Invocations": c.Invocations == nil, "Activities": c.Activities == nil, "Auth": c.Auth == nil, "Accounts": c.Accounts == nil, "Logger": c.Logger == nil,
+		"Domains": c.Domains == nil, "Calls": c.Calls == nil, "Secrets": c.Secrets == nil, "Schedules": c.Schedules == nil,
 		"Discovery": c.Discovery.Generations == nil,
 		"Gateway":   c.Gateway.Invoke == nil || c.Gateway.Event == nil || c.Gateway.Implemented == nil,
 		"Probes":    c.Probes.Live == nil || c.Probes.Ready == nil || c.Probes.Metrics == nil,

@@ -111,9 +111,12 @@ var pathParam = regexp.MustCompile(`\{(\w+)\}`)
 func (s schemas) operation(rt Route) operation {
 	d := rt.Doc
 	op := operation{OperationID: d.ID, Tags: []string{d.Tag}, Summary: d.Summary, Responses: map[string]content{}}
-	if rt.Rule.public {
+	switch {
+	case rt.Rule.public:
 		op.Security = &[]map[string][]string{}
-	} else {
+	case rt.Rule.member:
+		op.Description = "Takes any token or session of the account."
+	default:
 		op.Description = fmt.Sprintf("Takes the permission `%s`.", rt.Rule.perm)
 	}
 	for _, m := range pathParam.FindAllStringSubmatch(rt.Path, -1) {

@@ -58,10 +58,12 @@ func (s *server) routes() []Route {
 		logs   = Permission(convoke.PermLogRead)
 		report = Permission(convoke.PermReportRead)
 		tokens = Permission(convoke.PermTokenWrite)
-		look   = Permission(convoke.PermDomainRead)
-		allow  = Permission(convoke.PermDomainWrite)
+		domain = Permission(convoke.PermDomainRead)
+		permit = Permission(convoke.PermDomainWrite)
 		gw     = s.Gateway
 	)
+	secrets, sealing := Permission(convoke.PermSecretRead), Permission(convoke.PermSecretWrite)
+	schedules, scheduling := Permission(convoke.PermScheduleRead), Permission(convoke.PermScheduleWrite)
 	metrics := tokens
 	if s.Probes.MetricsPublic {
 		metrics = Public
@@ -132,12 +134,12 @@ func (s *server) routes() []Route {
 		{Method: "GET", Path: account + "/calls", Rule: logs, Handle: s.listCalls, Doc: Doc{ID: "listAccountCalls", Tag: "calls",
 			Summary: "List the outbound calls of all functions, newest first", Query: callQuery, Response: []api.Call{}, Codes: codes(convoke.CodeInvalid)}},
 
-		{Method: "GET", Path: account + "/domains", Rule: look, Handle: s.listDomains, Doc: Doc{ID: "listDomains", Tag: "domains",
+		{Method: "GET", Path: account + "/domains", Rule: domain, Handle: s.listDomains, Doc: Doc{ID: "listDomains", Tag: "domains",
 			Summary: "List the domains that functions may call, in order of name and port", Response: []api.Domain{}}},
-		{Method: "POST", Path: account + "/domains", Rule: allow, Handle: s.addDomain, Doc: Doc{ID: "addDomain", Tag: "domains",
+		{Method: "POST", Path: account + "/domains", Rule: permit, Handle: s.addDomain, Doc: Doc{ID: "addDomain", Tag: "domains",
 			Summary: "Allow a domain; it holds for the next call", Request: api.AddDomainRequest{}, Response: api.Domain{}, Status: http.StatusCreated,
 			Codes: codes(convoke.CodeInvalid, convoke.CodeInvalidDomain, convoke.CodeConflict, convoke.CodeLimitExceeded, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
-		{Method: "DELETE", Path: account + "/domains/{domain}", Rule: allow, Handle: s.removeDomain, Doc: Doc{ID: "removeDomain", Tag: "domains",
+		{Method: "DELETE", Path: account + "/domains/{domain}", Rule: permit, Handle: s.removeDomain, Doc: Doc{ID: "removeDomain", Tag: "domains",
 			Summary: "Remove an allowed domain by its id; it holds for the next call", Status: http.StatusNoContent, Codes: codes(convoke.CodeNotFound)}},
 
 		{Method: "GET", Path: account + "/events", Rule: read, Handle: s.listEvents, Doc: Doc{ID: "listEvents", Tag: "catalogue",
@@ -153,6 +155,35 @@ func (s *server) routes() []Route {
 		{Method: "DELETE", Path: account + "/tokens/{token}", Rule: tokens, Handle: s.revokeToken, Doc: Doc{ID: "revokeToken", Tag: "tokens",
 			Summary: "Revoke a token", Status: http.StatusNoContent, Codes: codes(convoke.CodeNotFound)}},
 
+		{Method: "GET", Path: account + "/secrets", Rule: secrets, Handle: s.listSecrets, Doc: Doc{ID: "listSecrets", Tag: "secrets",
+			Summary: "List the secrets in order of name; no answer holds a value", Query: secretQuery, Response: []api.Secret{}, Codes: codes(convoke.CodeInvalid)}},
+		{Method: "POST", Path: account + "/secrets", Rule: sealing, Handle: s.createSecret, Doc: Doc{ID: "createSecret", Tag: "secrets",
+			Summary: "Create a secret", Request: api.CreateSecretRequest{}, Response: api.Secret{}, Status: http.StatusCreated,
+			Codes: codes(convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeConflict, convoke.CodeLimitExceeded, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
+		{Method: "PUT", Path: account + "/secrets/{secret}", Rule: sealing, Handle: s.setSecret, Doc: Doc{ID: "setSecret", Tag: "secrets",
+			Summary: "Change the value of a secret, or create it with status 201", Request: api.SetSecretRequest{}, Response: api.Secret{},
+			Codes: codes(convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeLimitExceeded, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
+		{Method: "DELETE", Path: account + "/secrets/{secret}", Rule: sealing, Handle: s.removeSecret, Doc: Doc{ID: "removeSecret", Tag: "secrets",
+			Summary: "Remove a secret", Status: http.StatusNoContent, Codes: codes(convoke.CodeValidation, convoke.CodeNotFound)}},
+		{Method: "POST", Path: "/api/master-key/rotate", Rule: Permission(convoke.PermAccountManage), Handle: s.rotateKey, Doc: Doc{ID: "rotateKey", Tag: "secrets",
+			Summary: "Make a new master key and seal the secrets of all accounts with it; takes a token of the first account", Response: api.KeyRotation{},
+			Codes: codes(convoke.CodeConflict, convoke.CodeStorageFull)}},
+
+		{Method: "GET", Path: account + "/schedules", Rule: schedules, Handle: s.listSchedules, Doc: Doc{ID: "listSchedules", Tag: "schedules",
+			Summary: "List the schedules, the oldest first", Query: scheduleQuery, Response: []api.Schedule{}, Codes: codes(convoke.CodeInvalid)}},
+		{Method: "POST", Path: account + "/schedules", Rule: scheduling, Handle: s.createSchedule, Doc: Doc{ID: "createSchedule", Tag: "schedules",
+			Summary: "Schedule a deployed function", Request: api.ScheduleRequest{}, Response: api.Schedule{}, Status: http.StatusCreated,
+			Codes: codes(convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeFunctionNotFound, convoke.CodeActionNotAllowed, convoke.CodeLimitExceeded, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
+		{Method: "GET", Path: account + "/schedules/{schedule}", Rule: schedules, Handle: s.getSchedule, Doc: Doc{ID: "getSchedule", Tag: "schedules",
+			Summary: "Get a schedule with the times that come next", Response: api.Schedule{}, Codes: codes(convoke.CodeNotFound)}},
+		{Method: "PUT", Path: account + "/schedules/{schedule}", Rule: scheduling, Handle: s.updateSchedule, Doc: Doc{ID: "updateSchedule", Tag: "schedules",
+			Summary: "Change a schedule; absent members stay", Request: api.ScheduleRequest{}, Response: api.Schedule{},
+			Codes: codes(convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeNotFound, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
+		{Method: "DELETE", Path: account + "/schedules/{schedule}", Rule: scheduling, Handle: s.removeSchedule, Doc: Doc{ID: "removeSchedule", Tag: "schedules",
+			Summary: "Remove a schedule with its runs", Status: http.StatusNoContent, Codes: codes(convoke.CodeNotFound)}},
+		{Method: "GET", Path: account + "/schedules/{schedule}/runs", Rule: schedules, Handle: s.listScheduleRuns, Doc: Doc{ID: "listScheduleRuns", Tag: "schedules",
+			Summary: "List how the newest runs of a schedule went, the newest first", Query: runQuery, Response: []api.ScheduleRun{}, Codes: codes(convoke.CodeInvalid, convoke.CodeNotFound)}},
+
 		{Method: "GET", Path: "/livez", Rule: Public, Handle: plain(s.Probes.Live), Quiet: true, Doc: Doc{ID: "live", Tag: "server",
 			Summary: "Does the process run?", Response: "", Media: "text/plain"}},
 		{Method: "GET", Path: "/readyz", Rule: Public, Handle: plain(s.Probes.Ready), Quiet: true, Doc: Doc{ID: "ready", Tag: "server",
@@ -161,6 +192,7 @@ func (s *server) routes() []Route {
 			Summary: "Metrics in the Prometheus text format", Response: "", Media: "text/plain"}},
 	}
 	table = append(table, s.discoveryRoutes()...)
+	table = append(table, s.peopleRoutes()...)
 	return append(table, s.Extra...)
 }
 

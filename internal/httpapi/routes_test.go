@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -20,7 +21,9 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	if len(routes) < 35 {
 		t.Fatalf("the table has %d routes", len(routes))
 	}
-	roles := []convoke.Role{convoke.RoleAdmin, convoke.RoleDeveloper, convoke.RoleInvoker}
+	// What a public route answers to nobody who sends nothing, unless 200.
+	public := map[string]int{"POST /api/account/{account}/login": 400, "POST /api/account/{account}/refresh": 401,
+		"GET /auth/oidc/login": 404, "GET /auth/oidc/callback": 404} // no provider
 	for _, rt := range routes {
 		name := rt.Method + " " + rt.Path
 		if !rt.Rule.valid() {
@@ -32,22 +35,27 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		}
 		path := example(rt.Path)
 		if rt.Rule.public {
-			if status, _, body := w.do(t, "", rt.Method, path, "", nil); status != http.StatusOK {
+			if status, _, body := w.do(t, "", rt.Method, path, "", nil); status != cmp.Or(public[name], http.StatusOK) {
 				t.Errorf("%s is public, but answered %d %s", name, status, body)
 			}
 			continue
 		}
-		want := map[string]convoke.Code{"": convoke.CodeUnauthorized, "wrong": convoke.CodeUnauthorized, "other": convoke.CodeForbidden}
-		for _, role := range roles {
-			want[string(role)] = ""
-			if !convoke.May([]convoke.Role{role}, rt.Rule.perm) {
-				want[string(role)] = convoke.CodeForbidden
+		want := map[string]convoke.Code{"": convoke.CodeUnauthorized, "wrong": convoke.CodeUnauthorized, "other": convoke.CodeForbidden,
+			"other session": convoke.CodeForbidden, "ended session": convoke.CodeUnauthorized}
+		for _, role := range convoke.Roles {
+			code := convoke.CodeForbidden
+			if rt.Rule.member || convoke.May([]convoke.Role{role}, rt.Rule.perm) {
+				code = ""
 			}
+			want[string(role)], want[string(role)+" session"] = code, code
 		}
 		if rt.Rule.wrongIsForbidden {
-			want["wrong"] = convoke.CodeForbidden
+			want["wrong"], want["ended session"] = convoke.CodeForbidden, convoke.CodeForbidden
 		}
 		for as, code := range want {
+			if strings.HasSuffix(as, "session") {
+				w.session(t, as) // a new one: some routes end it
+			}
 			status, header, body := w.do(t, as, rt.Method, path, "", nil)
 			var got api.Error
 			_ = json.Unmarshal([]byte(body), &got) // a success is no error body
@@ -73,7 +81,8 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 
 // example fills the wildcards of a path.
 func example(path string) string {
-	return strings.NewReplacer("{$}", "", "{account}", home, "{uuid}", "f1", "{version}", "1", "{event}", "conversational_command", "{token}", "t1", "{domain}", "d1", "{service}", "faasGW").Replace(path)
+	return strings.NewReplacer("{$}", "", "{account}", home, "{uuid}", "f1", "{version}", "1", "{event}", "conversational_command", "{token}", "t1", "{domain}", "d1", "{service}", "faasGW",
+		"{user}", "u1", "{id}", "30000003").Replace(path)
 }
 
 // TestOtherAccountsDoNotShow compares the refusals for an account that exists

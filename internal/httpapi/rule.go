@@ -13,6 +13,7 @@ import (
 // forgets its rule does not start.
 type Rule struct {
 	public bool
+	member bool
 	perm   convoke.Permission
 	// wrongIsForbidden answers 403, not 401, to a token that is no good.
 	wrongIsForbidden bool
@@ -20,6 +21,11 @@ type Rule struct {
 
 // Public lets everybody in, without a token.
 var Public = Rule{public: true}
+
+// Member lets in everybody of the {account} of the path, whatever the roles,
+// and also who has to change the password first: what one may always do with
+// oneself.
+var Member = Rule{member: true}
 
 // Permission lets in who holds p in the {account} of the path; on a path
 // without one, in the account that the first start created, which is the
@@ -34,7 +40,24 @@ func (rl Rule) WrongIsForbidden() Rule {
 	return rl
 }
 
-func (rl Rule) valid() bool { return rl.public != (rl.perm != "") }
+// valid reports whether the rule lets people in in exactly one way.
+func (rl Rule) valid() bool {
+	ways := 0
+	for _, way := range []bool{rl.public, rl.member, rl.perm != ""} {
+		if way {
+			ways++
+		}
+	}
+	return ways == 1
+}
+
+// check returns CodeForbidden unless the rule lets p into the account.
+func (rl Rule) check(p *convoke.Principal, account string) error {
+	if rl.member {
+		return auth.CheckMember(p, account)
+	}
+	return auth.Check(p, account, rl.perm)
+}
 
 // guard puts the route's rule before its handler.
 func (s *server) guard(rt Route) httpx.Handler {
@@ -51,7 +74,7 @@ func (s *server) guard(rt Route) httpx.Handler {
 		if account == "" {
 			account = convoke.DefaultAccountID
 		}
-		if err := auth.Check(p, account, rt.Rule.perm); err != nil {
+		if err := rt.Rule.check(p, account); err != nil {
 			return err
 		}
 		return rt.Handle(w, r, p)

@@ -9,18 +9,23 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"convoke"
+	tenants "convoke/internal/account"
 	"convoke/internal/auth"
 	"convoke/internal/build"
 	"convoke/internal/domain"
 	"convoke/internal/function"
 	"convoke/internal/gateway"
 	"convoke/internal/httpx"
+	"convoke/internal/invoke"
 	"convoke/internal/metric"
 	"convoke/internal/runlog"
+	"convoke/internal/schedule"
+	"convoke/internal/secret"
 	"convoke/internal/sqlstore"
 )
 
@@ -37,7 +42,9 @@ type world struct {
 	log    *runlog.Log
 	meter  *metric.Recorder
 	url    string
-	tokens map[string]string // by role, and "other" of the other account
+	// handler is what answers at url; remake makes it anew of config.
+	handler atomic.Pointer[http.Handler]
+	tokens  map[string]string // by role, and "other" of the other account
 }
 
 func setup(t *testing.T) *world {
@@ -53,17 +60,27 @@ func setup(t *testing.T) *world {
 		meter: metric.New(metric.Config{Store: store}),
 	}
 	silent := slog.New(slog.DiscardHandler)
-	people, err := auth.New(auth.Config{Tokens: store, Logger: silent})
+	people, err := auth.New(auth.Config{Tokens: store, People: store, Logger: silent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	accounts, err := tenants.New(ctx, tenants.Config{Store: store, Auth: people, Limits: convoke.DefaultLimits(), Logger: silent})
 	if err != nil {
 		t.Fatal(err)
 	}
 	functions := function.New(function.Config{
-		Store: store, Compile: compile, Runner: runner{}, Limits: convoke.DefaultLimits(), Logger: silent,
+		Store: store, Compile: compile, Runner: runner{}, Limits: convoke.DefaultLimits(), LimitsOf: accounts.LimitsOf, Logger: silent,
 	})
+	secrets, err := secret.New(ctx, secret.Config{Store: store, Dir: t.TempDir(), Limits: convoke.DefaultLimits(), Logger: silent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Nothing runs what is due: what the API says of it is the same.
+	schedules := schedule.New(schedule.Config{Store: store, Invoker: idle{}, Limits: convoke.DefaultLimits(), Logger: silent})
 	drain := make(chan struct{})
 	w.config = Config{
-		Functions: functions, Tester: tester{functions}, Log: w.log, Logs: store, Metrics: w.meter, Invocations: store, Activities: store, Auth: people,
-		Domains: domain.New(domain.Config{Store: store, Limits: convoke.DefaultLimits()}), Calls: store,
+		Functions: functions, Tester: tester{functions}, Log: w.log, Logs: store, Metrics: w.meter, Invocations: store, Activities: store, Auth: people, Accounts: accounts,
+		Domains: domain.New(domain.Config{Store: store, Limits: convoke.DefaultLimits()}), Calls: store, Secrets: secrets, Schedules: schedules,
 		Gateway:       Gateway{Invoke: answer(`"invoked"`), Event: answer(`[]`), Implemented: answer(`{"implemented":false}`)},
 		Probes:        Probes{Live: http.HandlerFunc(alive), Ready: http.HandlerFunc(alive), Metrics: http.HandlerFunc(alive)},
 		RuntimeBuilds: map[string]string{"node26": "26.2.0"},
@@ -75,11 +92,12 @@ func setup(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(h)
+	w.handler.Store(&h)
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { (*w.handler.Load()).ServeHTTP(rw, r) }))
 	w.url = srv.URL
 
 	var ended []chan error
-	for _, run := range []func(context.Context) error{functions.Run, w.log.Run, w.meter.Run, people.Run} {
+	for _, run := range []func(context.Context) error{functions.Run, w.log.Run, w.meter.Run, people.Run, accounts.Run} {
 		c := make(chan error, 1)
 		ended = append(ended, c)
 		go func() { c <- run(ctx) }()
@@ -110,10 +128,22 @@ func setup(t *testing.T) *world {
 		w.tokens[name] = text.Reveal()
 	}
 	issue("admin", home, convoke.RoleAdmin)
+	issue("operator", home, convoke.RoleOperator)
+	issue("viewer", home, convoke.RoleViewer)
 	issue("developer", home, convoke.RoleDeveloper)
 	issue("invoker", home, convoke.RoleInvoker)
 	issue("other", other, convoke.RoleAdmin)
 	return w
+}
+
+// remake makes the server follow config.
+func (w *world) remake(t *testing.T) {
+	t.Helper()
+	h, err := New(w.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.handler.Store(&h)
 }
 
 // compile takes any code but one that says it is broken.
@@ -134,6 +164,12 @@ func (generations) Generation(_ context.Context, accountID string) (bool, error)
 		return false, convoke.Errorf(convoke.CodeNotFound, "there is no account %s", accountID)
 	}
 	return accountID == other, nil
+}
+
+type idle struct{}
+
+func (idle) Invoke(context.Context, invoke.Request) (invoke.Response, error) {
+	return invoke.Response{}, nil
 }
 
 type runner struct{}
@@ -171,7 +207,7 @@ func alive(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "o
 // that does not exist.
 func (w *world) do(t *testing.T, as, method, path, body string, header http.Header) (int, http.Header, string) {
 	t.Helper()
-	if !strings.HasPrefix(path, "/api/") && !slices.Contains([]string{"/livez", "/readyz", "/metrics", "/openapi.json"}, path) {
+	if !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/auth/") && !slices.Contains([]string{"/livez", "/readyz", "/metrics", "/openapi.json"}, path) {
 		path = "/api/account/" + home + path
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // a stream that should have refused does not end

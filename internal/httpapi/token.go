@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"convoke"
@@ -26,14 +27,21 @@ func (s *server) createToken(w http.ResponseWriter, r *http.Request, by *convoke
 	if err := httpx.ReadJSON(w, r, &in, metaBytes); err != nil {
 		return err
 	}
-	roles := make([]convoke.Role, len(in.Roles))
-	for i, name := range in.Roles {
-		roles[i] = convoke.Role(name)
+	roles := rolesOf(in.Roles)
+	for _, role := range roles {
+		if !convoke.MayGrant(by.Roles, role) {
+			return convoke.Errorf(convoke.CodeForbidden, "the role %s may do what you may not; somebody who holds it can issue the token", role)
+		}
 	}
 	text, t, err := s.Auth.Issue(r.Context(), by.AccountID, in.Name, roles, clampDuration(in.TTLSeconds, time.Second), by.String())
 	if err != nil {
 		return err
 	}
+	return s.issued(w, r, by, text, t)
+}
+
+// issued records a new token and answers with its text.
+func (s *server) issued(w http.ResponseWriter, r *http.Request, by *convoke.Principal, text convoke.Secret, t *convoke.Token) error {
 	if err := s.record(r, by, "token.create", t.ID, t.Name, nil, tokenBody(t)); err != nil {
 		return err
 	}
@@ -42,23 +50,106 @@ func (s *server) createToken(w http.ResponseWriter, r *http.Request, by *convoke
 
 func (s *server) revokeToken(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	id := r.PathValue("token")
+	all, err := s.Auth.List(r.Context(), by.AccountID)
+	if err != nil {
+		return err
+	}
 	if err := s.Auth.Revoke(r.Context(), by.AccountID, id); err != nil {
 		return err
 	}
-	if err := s.record(r, by, "token.revoke", id, "", nil, nil); err != nil {
-		return err
+	for _, t := range all {
+		if t.ID != id {
+			continue
+		}
+		if err := s.record(r, by, "token.revoke", id, t.Name, tokenBody(t), nil); err != nil {
+			return err
+		}
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-func tokenBody(t *convoke.Token) api.Token {
-	roles := make([]string, len(t.Roles))
-	for i, r := range t.Roles {
-		roles[i] = string(r)
+// ownTokens are the tokens of the user who makes the request; CodeActionNotAllowed
+// for a token that belongs to nobody.
+func (s *server) ownTokens(r *http.Request, by *convoke.Principal) ([]*convoke.Token, error) {
+	if by.UserID == "" {
+		return nil, convoke.Errorf(convoke.CodeActionNotAllowed, "the request was made with a token of the account, which is no user: there are no tokens of its own")
 	}
+	all, err := s.Auth.List(r.Context(), by.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(t *convoke.Token) bool { return t.UserID != by.UserID }), nil
+}
+
+func (s *server) listOwnTokens(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
+	tokens, err := s.ownTokens(r, by)
+	if err != nil {
+		return err
+	}
+	out := make([]api.Token, len(tokens))
+	for i, t := range tokens {
+		out[i] = tokenBody(t)
+	}
+	return httpx.WriteJSON(w, http.StatusOK, out)
+}
+
+// ownTokensMost is how many live tokens a user may have.
+const ownTokensMost = 50
+
+// createOwnToken takes a session, not a token: one that leaked could make
+// others that outlive it.
+func (s *server) createOwnToken(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
+	var in api.CreateTokenRequest
+	if err := httpx.ReadJSON(w, r, &in, metaBytes); err != nil {
+		return err
+	}
+	if by.SessionID == "" {
+		return convoke.Errorf(convoke.CodeActionNotAllowed, "sign in to make a token of your own: a token cannot make others")
+	}
+	if by.MustChangePassword {
+		return convoke.Errorf(convoke.CodeActionNotAllowed, "set a new password first")
+	}
+	tokens, err := s.ownTokens(r, by)
+	if err != nil {
+		return err
+	}
+	now, live := time.Now(), 0
+	for _, t := range tokens {
+		if t.Live(now) {
+			live++
+		}
+	}
+	if live >= ownTokensMost {
+		return convoke.Errorf(convoke.CodeLimitExceeded, "you have %d tokens, the most a user may have; revoke one first", live)
+	}
+	roles := rolesOf(in.Roles)
+	for _, role := range roles {
+		if !convoke.MayGrant(by.Roles, role) {
+			return convoke.Errorf(convoke.CodeForbidden, "the role %s may do what you may not", role)
+		}
+	}
+	text, t, err := s.Auth.IssueTo(r.Context(), by.AccountID, by.UserID, in.Name, roles, clampDuration(in.TTLSeconds, time.Second), by.String())
+	if err != nil {
+		return err
+	}
+	return s.issued(w, r, by, text, t)
+}
+
+func (s *server) revokeOwnToken(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
+	tokens, err := s.ownTokens(r, by)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(tokens, func(t *convoke.Token) bool { return t.ID == r.PathValue("token") }) {
+		return convoke.Errorf(convoke.CodeNotFound, "you have no such token")
+	}
+	return s.revokeToken(w, r, by)
+}
+
+func tokenBody(t *convoke.Token) api.Token {
 	return api.Token{
-		ID: t.ID, Name: t.Name, Roles: roles, CreatedAt: api.Time{Time: t.CreatedAt}, CreatedBy: t.CreatedBy,
+		ID: t.ID, Name: t.Name, UserID: t.UserID, Roles: api.RoleNames(t.Roles), CreatedAt: api.Time{Time: t.CreatedAt}, CreatedBy: t.CreatedBy,
 		ExpiresAt: api.Time{Time: t.ExpiresAt}, RevokedAt: api.Time{Time: t.RevokedAt}, LastUsedAt: api.Time{Time: t.LastUsedAt},
 	}
 }

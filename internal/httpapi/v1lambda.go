@@ -115,6 +115,9 @@ func (s *server) createLambda(w http.ResponseWriter, r *http.Request, by *convok
 	if err != nil {
 		return err
 	}
+	if err := s.record(r, by, "function.create", f.ID, f.Name, nil, functionBody(f)); err != nil {
+		return err
+	}
 	return httpx.WriteJSON(w, http.StatusCreated, lambda(f, v, nil))
 }
 
@@ -138,19 +141,31 @@ func (s *server) saveLambda(w http.ResponseWriter, r *http.Request, by *convoke.
 	if in.Version > 0 {
 		save.Base = f.LatestVersion // nobody may save in between
 	}
-	_, _, err = s.Functions.Save(r.Context(), by, by.AccountID, id, save)
+	// Without the cancellation: both parts are stored, and are in the trail.
+	ctx := context.WithoutCancel(r.Context())
+	saved, v, err := s.Functions.Save(ctx, by, by.AccountID, id, save)
 	sameContent := convoke.ErrorCode(err) == convoke.CodeUnchanged
-	if err != nil && !sameContent {
+	switch {
+	case err == nil:
+		err = s.recordVersion(r, by, "function.save", saved, v)
+	case sameContent:
+		err = nil
+	}
+	if err != nil {
 		return err
 	}
-	_, err = s.Functions.UpdateMeta(r.Context(), by, by.AccountID, id, meta)
-	sameMeta := convoke.ErrorCode(err) == convoke.CodeUnchanged
+	is, err := s.Functions.UpdateMeta(ctx, by, by.AccountID, id, meta)
 	switch {
-	case err != nil && !sameMeta:
-		return err
-	case sameMeta && sameContent:
+	case err == nil:
+		err = s.record(r, by, "function.update", id, is.Name, functionBody(f), functionBody(is))
+	case convoke.ErrorCode(err) == convoke.CodeUnchanged && sameContent:
 		w.WriteHeader(http.StatusNotModified)
 		return nil
+	case convoke.ErrorCode(err) == convoke.CodeUnchanged:
+		err = nil
+	}
+	if err != nil {
+		return err
 	}
 	l, err := s.findLambda(r.Context(), by.AccountID, id)
 	if err != nil {

@@ -23,7 +23,20 @@ func (s *server) saveManifest(w http.ResponseWriter, r *http.Request, by *convok
 	if err != nil {
 		return err
 	}
+	if err := s.recordVersion(r, by, "function.save", f, v); err != nil {
+		return err
+	}
 	return httpx.WriteJSON(w, http.StatusOK, withManifest(f, v))
+}
+
+// recordVersion keeps numbers: who wants to see what changed in the code and
+// the environment compares the two versions.
+func (s *server) recordVersion(r *http.Request, by *convoke.Principal, action string, f *convoke.Function, v *convoke.Version) error {
+	var before any
+	if v.Number > 1 {
+		before = map[string]int{"version": v.Number - 1}
+	}
+	return s.record(r, by, action, f.ID, f.Name, before, map[string]int{"version": v.Number})
 }
 
 // manifestBytes is the largest body that could hold a valid version: each
@@ -87,6 +100,9 @@ func (s *server) restoreVersion(w http.ResponseWriter, r *http.Request, by *conv
 	}
 	f, v, err := s.Functions.Restore(r.Context(), by, by.AccountID, r.PathValue("uuid"), number)
 	if err != nil {
+		return err
+	}
+	if err := s.recordVersion(r, by, "function.restore", f, v); err != nil {
 		return err
 	}
 	return httpx.WriteJSON(w, http.StatusOK, withManifest(f, v))

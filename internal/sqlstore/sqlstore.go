@@ -1,6 +1,6 @@
 // Package sqlstore keeps accounts, users, tokens, functions, versions,
-// deployments, bundles, log entries, invocations and counters in SQL. It
-// implements every store contract of the root package.
+// deployments, bundles, allowed domains, log entries, calls, invocations and
+// counters in SQL. It implements every store contract of the root package.
 //
 // A data directory has two databases: convoke.db, the system of record, where
 // what was acknowledged survives a power failure, and runlog.db, what running
@@ -53,6 +53,9 @@ var (
 	_ convoke.ActivityStore   = (*Store)(nil)
 	_ convoke.DomainStore     = (*Store)(nil)
 	_ convoke.CallStore       = (*Store)(nil)
+	_ convoke.SessionStore    = (*Store)(nil)
+	_ convoke.SecretStore     = (*Store)(nil)
+	_ convoke.ScheduleStore   = (*Store)(nil)
 )
 
 //go:embed migrations

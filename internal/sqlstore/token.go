@@ -7,11 +7,11 @@ import (
 	"convoke"
 )
 
-const tokenColumns = `id, account_id, name, hash, roles, created_at, created_by, expires_at, revoked_at, last_used_at`
+const tokenColumns = `id, account_id, user_id, name, hash, roles, created_at, created_by, expires_at, revoked_at, last_used_at`
 
 func scanToken(r row) (*convoke.Token, error) {
 	t := &convoke.Token{}
-	return t, r.Scan(&t.ID, &t.AccountID, &t.Name, &t.Hash, jsonColumn{&t.Roles},
+	return t, r.Scan(&t.ID, &t.AccountID, &t.UserID, &t.Name, &t.Hash, jsonColumn{&t.Roles},
 		timeColumn{&t.CreatedAt}, &t.CreatedBy, timeColumn{&t.ExpiresAt}, timeColumn{&t.RevokedAt}, timeColumn{&t.LastUsedAt})
 }
 
@@ -27,8 +27,8 @@ func (s *Store) CreateToken(ctx context.Context, token *convoke.Token) error {
 		return err
 	}
 	err = s.main.write(ctx, func(t tx) error {
-		_, err := t.exec(ctx, `INSERT INTO tokens (`+tokenColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			token.ID, token.AccountID, token.Name, token.Hash, roles,
+		_, err := t.exec(ctx, `INSERT INTO tokens (`+tokenColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			token.ID, token.AccountID, token.UserID, token.Name, token.Hash, roles,
 			nanos(token.CreatedAt), token.CreatedBy, nanos(token.ExpiresAt), nanos(token.RevokedAt), nanos(token.LastUsedAt))
 		return err
 	})

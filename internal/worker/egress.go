@@ -188,9 +188,9 @@ func (d *dials) send(data, rights []byte) error {
 func (w *Worker) tell(invocation uint32, requestID, message string) {
 	w.mu.Lock()
 	c := w.calls[invocation]
-	within := c != nil && c.entries < w.program.LogEntries
+	within := c != nil && c.told < w.program.LogEntries
 	if within {
-		c.entries++
+		c.told++
 	}
 	w.mu.Unlock()
 	if c == nil {

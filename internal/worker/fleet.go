@@ -16,6 +16,7 @@ import (
 	goruntime "runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"convoke"
@@ -29,12 +30,14 @@ type Sink interface {
 	Append(entries ...convoke.LogEntry)
 }
 
-// Config of a Fleet. All members but Egress, OnExit and Logger are needed.
+// Config of a Fleet. All members but Groups, Egress, OnExit and Logger are
+// needed.
 type Config struct {
 	Runtimes map[string]Runtime
 	// Dir is a folder of the server's own for the worker's JavaScript.
 	Dir     string
 	Sandbox sandbox.Sandbox
+	Groups  *sandbox.Groups // may be nil: memory is then bounded by watching alone
 	Sink    Sink
 	// Egress is the functions' way out. Nil refuses every call.
 	Egress Egress
@@ -48,7 +51,13 @@ const (
 	watchEvery = 50 * time.Millisecond
 	// memorySlack is what a process needs beside the function's own memory.
 	memorySlack = 48 << 20
+	// groupSlack comes on top in a control group, which also counts the files
+	// in /tmp and what the kernel keeps for the process.
+	groupSlack = 32 << 20
 )
+
+// groupMemory is the bound of a worker's control group.
+func groupMemory(memoryMiB int) int64 { return int64(memoryMiB)<<20 + memorySlack + groupSlack }
 
 // Fleet starts workers and watches over the memory of all of them.
 type Fleet struct {
@@ -58,6 +67,10 @@ type Fleet struct {
 	// the kernel kills a child when the thread that made it ends, and Go
 	// ends threads as it likes.
 	spawn chan func()
+
+	shares shares                         // of Run alone
+	behind atomic.Pointer[map[string]int] // the accounts that are behind, as of the last count
+	pace   pace
 
 	mu      sync.Mutex
 	workers map[*Worker]struct{}
@@ -87,6 +100,8 @@ func NewFleet(cfg Config) (*Fleet, error) {
 		return nil, fmt.Errorf("worker's JavaScript: %w", err)
 	}
 	f := &Fleet{cfg: cfg, entry: filepath.Join(dir, node.Entry), spawn: make(chan func()), workers: map[*Worker]struct{}{}}
+	f.shares = shares{counted: time.Now(), idle: idleTime()}
+	f.behind.Store(&map[string]int{})
 	go f.spawner()
 	return f, nil
 }
@@ -121,7 +136,7 @@ func (f *Fleet) spawner() {
 	}
 }
 
-// Run watches memory until ctx ends, then kills what is left and returns when
+// Run watches memory and processor time until ctx ends, then kills what is left and returns when
 // every process is gone.
 func (f *Fleet) Run(ctx context.Context) error {
 	tick := time.NewTicker(watchEvery)
@@ -133,6 +148,9 @@ func (f *Fleet) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			f.watch(round%20 == 0)
+			if now := time.Now(); now.Sub(f.shares.counted) >= shareEvery {
+				f.share(now)
+			}
 		}
 	}
 }
@@ -193,6 +211,11 @@ func (f *Fleet) Start(ctx context.Context, runtime string, memoryMiB int) (*Work
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
 	w := newWorker(f, rt.Name)
+	if w.group, err = f.cfg.Groups.New(groupMemory(memoryMiB)); err != nil {
+		cage.Release()
+		return nil, err
+	}
+	w.group.Join(cmd)
 	if err := f.begin(w, cmd, cage, memoryMiB); err != nil {
 		return nil, fmt.Errorf("start worker: %w", err)
 	}
@@ -213,6 +236,7 @@ func (f *Fleet) begin(w *Worker, cmd *exec.Cmd, cage *sandbox.Cage, memoryMiB in
 	if f.closed {
 		f.mu.Unlock()
 		cage.Release()
+		w.group.Remove()
 		return convoke.Errorf(convoke.CodeUnavailable, "the server is shutting down")
 	}
 	f.gone.Add(1)
@@ -222,6 +246,7 @@ func (f *Fleet) begin(w *Worker, cmd *exec.Cmd, cage *sandbox.Cage, memoryMiB in
 	started := make(chan error, 1)
 	f.spawn <- func() { started <- w.start(cmd, cage) }
 	if err := <-started; err != nil {
+		w.group.Remove()
 		f.gone.Done()
 		return err
 	}

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,9 +19,13 @@ import (
 // Bounds of what a process may write to stdout and stderr. They count per
 // window and not per invocation, because a pipe does not tell whose line it is.
 const (
-	maxLine       = 16 << 10
-	windowLines   = 500
-	windowLength  = time.Second
+	maxLine      = 16 << 10
+	windowLines  = 500
+	windowBytes  = 128 << 10
+	windowLength = time.Second
+	// windowSkipped is how much beyond that is read at all. To drop bytes costs
+	// the server time, too, so whoever writes more waits for the next window.
+	windowSkipped = 4 << 20
 	tailSize      = 4 << 10
 	crashDumpMark = "<--- Last few GCs --->" // Node's own words before it aborts
 )
@@ -37,7 +42,9 @@ type capture struct {
 	crashed bool   // Node is dumping its state: kept in last, no log entries
 	window  time.Time
 	lines   int
+	bytes   int
 	dropped int
+	skipped int // bytes read and not looked at
 }
 
 func (o *capture) read(f *os.File, source convoke.LogSource) {
@@ -47,6 +54,7 @@ func (o *capture) read(f *os.File, source convoke.LogSource) {
 	defer f.Close()
 	r := bufio.NewReaderSize(f, maxLine)
 	for {
+		o.skip(r, source)
 		line, err := r.ReadSlice('\n')
 		if len(line) > 0 {
 			o.line(strings.TrimRight(string(line), "\r\n"), source)
@@ -58,17 +66,54 @@ func (o *capture) read(f *os.File, source convoke.LogSource) {
 	_, _ = io.Copy(io.Discard, f)
 }
 
+// skip drops the whole lines that have arrived when the window is full, and
+// holds the process back when it writes on and on.
+func (o *capture) skip(r *bufio.Reader, source convoke.LogSource) {
+	o.mu.Lock()
+	left := windowLength - time.Since(o.window)
+	if left <= 0 || !o.full() {
+		o.mu.Unlock()
+		return
+	}
+	arrived, _ := r.Peek(r.Buffered())
+	whole := bytes.LastIndexByte(arrived, '\n') + 1
+	if whole > 0 {
+		o.dropped += bytes.Count(arrived[:whole], []byte("\n"))
+		o.skipped += whole
+		if source == convoke.SourceStderr {
+			o.keep(string(arrived[:whole-1]))
+		}
+	}
+	hold := o.skipped > windowSkipped
+	o.mu.Unlock()
+	_, _ = r.Discard(whole) // they are in the buffer
+	if hold {
+		select {
+		case <-time.After(left):
+		case <-o.w.dials.gone.Done():
+		}
+	}
+}
+
+// full reports whether the window takes no more lines. mu is held.
+func (o *capture) full() bool { return o.lines > windowLines || o.bytes > windowBytes }
+
+// keep remembers the end of stderr. mu is held.
+func (o *capture) keep(text string) {
+	o.last = append(o.last, text...)
+	o.last = append(o.last, '\n')
+	if len(o.last) > tailSize {
+		o.last = append(o.last[:0], o.last[len(o.last)-tailSize:]...)
+	}
+	if strings.Contains(text, crashDumpMark) {
+		o.crashed = true
+	}
+}
+
 func (o *capture) line(text string, source convoke.LogSource) {
 	o.mu.Lock()
 	if source == convoke.SourceStderr {
-		o.last = append(o.last, text...)
-		o.last = append(o.last, '\n')
-		if len(o.last) > tailSize {
-			o.last = append(o.last[:0], o.last[len(o.last)-tailSize:]...)
-		}
-		if strings.Contains(text, crashDumpMark) {
-			o.crashed = true
-		}
+		o.keep(text)
 	}
 	if o.crashed || text == "" {
 		o.mu.Unlock()
@@ -77,11 +122,13 @@ func (o *capture) line(text string, source convoke.LogSource) {
 	now := time.Now()
 	lost := 0
 	if now.Sub(o.window) > windowLength {
-		o.window, o.lines, lost, o.dropped = now, 0, o.dropped, 0
+		o.window, o.lines, o.bytes, o.skipped, lost, o.dropped = now, 0, 0, 0, o.dropped, 0
 	}
 	o.lines++
-	if o.lines > windowLines {
+	o.bytes += len(text)
+	if o.full() {
 		o.dropped++
+		o.skipped += len(text)
 		o.mu.Unlock()
 		return
 	}
@@ -147,6 +194,7 @@ func (w *Worker) append(e convoke.LogEntry) {
 		return
 	}
 	e.AccountID, e.FunctionID, e.Version = p.AccountID, p.FunctionID, p.Version
+	w.fleet.pace.wait(p.AccountID)
 	w.fleet.cfg.Sink.Append(e)
 }
 

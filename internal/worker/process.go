@@ -57,6 +57,7 @@ func (w *Worker) start(cmd *exec.Cmd, cage *sandbox.Cage) (err error) {
 		return err
 	}
 	w.cmd = cmd
+	w.group.Started()
 	w.dials.gone, w.dials.end = context.WithCancel(context.Background())
 	if err := cage.Started(cmd.Process.Pid); err != nil {
 		w.asked = &verdict{ReasonStart, fmt.Sprintf("sandbox: %v", err)}
@@ -105,7 +106,7 @@ func (w *Worker) closeSockets() {
 // and tells everyone who waits.
 func (w *Worker) wait(readers *sync.WaitGroup) {
 	_ = w.cmd.Wait() // the state says more than the error
-	killGroup(w.cmd.Process.Pid)
+	w.end()
 	w.dials.end()
 	// A grandchild that escaped the group may hold the pipes open.
 	drained := time.AfterFunc(time.Second, func() {
@@ -117,8 +118,14 @@ func (w *Worker) wait(readers *sync.WaitGroup) {
 	w.closeSockets()
 	w.dials.open.Wait()
 
+	outOfMemory := w.group.OutOfMemory()
+	w.group.Remove()
+
 	w.mu.Lock()
 	w.ending = true
+	if outOfMemory && w.asked == nil {
+		w.asked = &verdict{ReasonMemory, "the system stopped it at its limit"}
+	}
 	reason, detail := classify(w.asked, w.retire, w.output.tail(), w.cmd.ProcessState)
 	if w.asked == nil && !isClosed(w.ready) {
 		reason = ReasonStart
@@ -216,6 +223,12 @@ func (w *Worker) kill(reason Reason, detail string) {
 	select {
 	case <-w.done:
 	default:
-		killGroup(w.cmd.Process.Pid)
+		w.end()
 	}
+}
+
+// end kills all processes of the worker.
+func (w *Worker) end() {
+	killGroup(w.cmd.Process.Pid)
+	w.group.Kill()
 }

@@ -17,6 +17,11 @@ func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
 
 func lowerPriority() {}
 
+// Workers have the server's priority.
+const workerNiceness, behindNiceness = 0, 0
+
+func reprioritise(_, _ int) bool { return false }
+
 // socketPair makes two connected sockets that no other child inherits.
 func socketPair() ([2]int, error) {
 	syscall.ForkLock.RLock()

@@ -91,12 +91,14 @@ func (w *Worker) handle(f wire.Frame) error {
 	case wire.Recalled:
 		return w.recalled(f.ID)
 	case wire.Pong:
-		select {
-		case w.pong <- struct{}{}:
-			return nil
-		default:
+		if w.pinged.Add(-1) < 0 {
 			return errUnexpected
 		}
+		select {
+		case w.pong <- struct{}{}:
+		default: // somebody is about to take the one before
+		}
+		return nil
 	case wire.Retire:
 		w.retired(string(f.Body[:min(len(f.Body), 200)]))
 		return nil
@@ -173,15 +175,22 @@ func (w *Worker) recalled(id uint32) error {
 		w.order = slices.Delete(w.order, i, i+1)
 	}
 	w.mu.Unlock()
+	if i < 1 { // its caller is told by the worker's end
+		return fmt.Errorf("%w: it gives back what has begun, or what it was not given", errUnexpected)
+	}
 	c := w.take(id)
-	if i < 1 || c == nil {
-		return fmt.Errorf("%w: it gives back what it was not asked for", errUnexpected)
+	if c == nil {
+		return nil // its deadline passed at the same moment
 	}
 	c.done <- answer{err: ErrRecalled}
 	return nil
 }
 
 func (w *Worker) loadAnswer(f wire.Frame) error {
+	if w.loadAnswered {
+		return fmt.Errorf("%w: a second answer to its load", errUnexpected)
+	}
+	w.loadAnswered = true
 	var o loadOutcome
 	if f.Type == wire.LoadFailed {
 		failure, err := wire.ParseFailure(f.Body)
@@ -199,12 +208,8 @@ func (w *Worker) loadAnswer(f wire.Frame) error {
 			o.loaded.CodeCache = slices.Clone(cache)
 		}
 	}
-	select {
-	case w.loaded <- o:
-		return nil
-	default:
-		return errUnexpected
-	}
+	w.loaded <- o
+	return nil
 }
 
 // retired is the worker's own word that it should get nothing new: an
@@ -242,16 +247,33 @@ func (w *Worker) logged(f wire.Frame) error {
 	}
 	w.mu.Lock()
 	entry.RequestID = w.requestOf(f.ID)
+	spent, invocations := &w.outside, 1+recentCalls
 	if c := w.calls[f.ID]; c != nil {
-		c.entries++
-		if w.program != nil && c.entries > 2*w.program.LogEntries+10 {
-			w.mu.Unlock()
-			return fmt.Errorf("%w: log entries beyond the limit", errUnexpected)
-		}
+		spent, invocations = &c.logged, 1
 	}
+	beyond := spent.add(len(f.Body), w.program, invocations)
 	w.mu.Unlock()
+	if beyond {
+		return fmt.Errorf("%w: log entries beyond the limit", errUnexpected)
+	}
 	w.append(entry)
 	return nil
+}
+
+// volume counts log entries and their bytes on the socket.
+type volume struct{ entries, bytes int }
+
+// add counts an entry and reports whether it is more than the worker's own
+// code would send for so many invocations of p. That counts characters, which
+// have up to three bytes, and drops what is beyond its limits.
+func (v *volume) add(bytes int, p *Program, invocations int) bool {
+	v.entries++
+	v.bytes += bytes
+	if p == nil {
+		return false // a blank worker runs nobody's code
+	}
+	const head = 64 // of an entry, generously
+	return v.entries > invocations*p.LogEntries || v.bytes > invocations*(3*p.LogCharacters+head*p.LogEntries)
 }
 
 func (w *Worker) dropped(f wire.Frame) error {
@@ -264,8 +286,10 @@ func (w *Worker) dropped(f wire.Frame) error {
 	if c != nil {
 		c.dropped = n
 	}
+	tell := c == nil && n == 1 && !w.toldDropped // outside of invocations the first is told at once
+	w.toldDropped = w.toldDropped || tell
 	w.mu.Unlock()
-	if c == nil && n == 1 { // outside of invocations the first is told at once
+	if tell {
 		w.report("", convoke.LevelWarn, "Further log entries written outside of an invocation are dropped")
 	}
 	return nil

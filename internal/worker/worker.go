@@ -14,6 +14,7 @@ import (
 
 	"convoke"
 	"convoke/internal/egress"
+	"convoke/internal/sandbox"
 	"convoke/internal/wire"
 )
 
@@ -51,6 +52,7 @@ type Worker struct {
 	cmd     *exec.Cmd
 	conn    net.Conn
 	raw     syscall.RawConn // of conn
+	group   *sandbox.Group  // may be nil
 
 	ready       chan struct{} // closed when the blank worker listens
 	loaded      chan loadOutcome
@@ -59,10 +61,17 @@ type Worker struct {
 	memoryLimit atomic.Int64  // bytes
 	exit        Exit          // valid once done is closed
 
+	computed time.Duration // processor time at the fleet's last count
+
+	priorityMu sync.Mutex
+	behind     bool // has the priority of an account beyond its share
+
 	writeMu sync.Mutex // comes before mu
 	out     []byte     // the frame being written, kept for its memory
 
-	frames *wire.Reader // of the receiving goroutine
+	frames       *wire.Reader // of the receiving goroutine, like loadAnswered
+	loadAnswered bool
+	pinged       atomic.Int32 // pongs that are outstanding
 
 	mu      sync.Mutex
 	program *Program // nil while blank
@@ -79,7 +88,11 @@ type Worker struct {
 	recent  [recentCalls]recentCall
 	ended   int       // how many calls have ended, for recent
 	endedAt time.Time // the last of them
-	output  capture
+	// outside is what was logged outside of invocations since the last one began,
+	// and toldDropped whether the log has been told that there was too much.
+	outside     volume
+	toldDropped bool
+	output      capture
 
 	dials dials
 }
@@ -93,7 +106,8 @@ type call struct {
 	requestID string
 	done      chan answer // one answer at most
 	begun     time.Time   // when its turn came
-	entries   int         // log entries seen
+	logged    volume      // what its worker sent of log entries
+	told      int         // what the server wrote of refused connections
 	dropped   int         // log entries that its worker says it dropped
 }
 
@@ -161,6 +175,11 @@ func (w *Worker) Load(ctx context.Context, p *Program) (Loaded, error) {
 	w.source = &egress.Source{AccountID: p.AccountID, FunctionID: p.FunctionID, Version: p.Version, Only: p.Domains}
 	w.mu.Unlock()
 	w.memoryLimit.Store(int64(p.MemoryMiB) << 20)
+	if err := w.group.SetMemory(groupMemory(p.MemoryMiB)); err != nil {
+		w.kill(ReasonLoad, "its memory could not be bounded")
+		return Loaded{}, err
+	}
+	w.prioritise(*w.fleet.behind.Load()) // a new instance is no way around it
 
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
@@ -203,7 +222,7 @@ func loadError(o loadOutcome) error {
 // The result is meaningful with every other error.
 func (w *Worker) Invoke(c Call) (Result, error) {
 	cl := callPool.Get().(*call)
-	cl.requestID, cl.entries, cl.dropped = c.RequestID, 0, 0
+	cl.requestID, cl.logged, cl.told, cl.dropped = c.RequestID, volume{}, 0, 0
 
 	// Held from taking a place in the order until the frame is written, so
 	// that the worker reads frames in that order.
@@ -218,6 +237,7 @@ func (w *Worker) Invoke(c Call) (Result, error) {
 	w.next++
 	id := w.next
 	w.calls[id] = cl
+	w.outside, w.toldDropped = volume{}, false
 	limit := w.program.ResultBytes
 	wait := c.Timeout
 	start := time.Now()
@@ -393,6 +413,7 @@ func (w *Worker) late(c Call) {
 }
 
 func (w *Worker) finishNeighbours() {
+	w.pinged.Add(1)
 	go func() { _ = w.write(wire.AppendEmpty(nil, wire.Ping, 0)) }() // a full socket must not hold the verdict
 	select {
 	case <-w.pong:

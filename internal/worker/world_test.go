@@ -196,6 +196,7 @@ func (id *identity) tls(t *testing.T) tls.Certificate {
 //   - plain.test, tls.test and other.test: HTTP, see answer;
 //   - mutual.test: HTTPS that wants a certificate of the authority's;
 //   - echo.test: sends back what it gets, after the end of it says so;
+//   - stuck.test reads nothing;
 //   - slow.test never answers a dial, nowhere.test and closed.test fail.
 type world struct {
 	*road
@@ -228,7 +229,14 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(mutual.Close)
 	w.to["plain.test"], w.to["other.test"] = plain.Listener.Addr().String(), plain.Listener.Addr().String()
 	w.to["tls.test"], w.to["mutual.test"] = secure.Listener.Addr().String(), mutual.Listener.Addr().String()
-	w.to["echo.test"] = echo(t)
+	w.to["echo.test"] = listen(t, func(c net.Conn) {
+		_, _ = io.Copy(c, c)
+		_, _ = io.WriteString(c, " over")
+		c.Close()
+	})
+	w.to["stuck.test"] = listen(t, func(c net.Conn) {
+		t.Cleanup(func() { c.Close() })
+	})
 	return w
 }
 
@@ -269,7 +277,9 @@ func drip(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func echo(t *testing.T) string {
+// listen serves each connection to an address of its own, and returns that.
+func listen(t *testing.T, serve func(net.Conn)) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -281,11 +291,7 @@ func echo(t *testing.T) string {
 			if err != nil {
 				return
 			}
-			go func() {
-				defer c.Close()
-				_, _ = io.Copy(c, c)
-				_, _ = io.WriteString(c, " over")
-			}()
+			go serve(c)
 		}
 	}()
 	return l.Addr().String()

@@ -10,6 +10,7 @@ const { makeConsole, level, show } = require('./console.cjs');
 const stack = require('./stack.cjs');
 const loader = require('./loader.cjs');
 const egress = require('./egress.cjs');
+require('./host.cjs');
 
 const { type, send, sendBytes, put32, u32, slice, text, byteLength } = frames;
 const { parse, stringify } = JSON;

@@ -25,7 +25,7 @@ const { setImmediate } = globalThis;
 const { apply } = Reflect;
 const { isArray } = Array;
 const { isIP, _normalizeArgs: normalize, Socket } = net;
-const { connect: nodeConnect, write } = Socket.prototype;
+const { connect: nodeConnect } = Socket.prototype;
 const { snapshot } = AsyncLocalStorage;
 const clock = performance.now.bind(performance);
 
@@ -64,9 +64,9 @@ function connect(...args) {
   if (options.path || this._parent?.connecting || !valid(options)) return apply(nodeConnect, this, args);
   if (callback !== null) this.once('connect', callback);
 
-  if (this.write !== write) this.write = write;
-  if (this.destroyed) this._handle = null;
-  if (!this._handle) this._undestroy(); // a socket can connect again
+  // A socket can connect again.
+  if (this.destroyed) this._handle = this._peername = null;
+  if (!this._handle) this._undestroy();
   this._unrefTimer();
   this.connecting = true;
   dial(this, options.host || 'localhost', Number(options.port));
@@ -153,7 +153,7 @@ function answer(id, act, what) {
 
 // over reports whether nobody waits for the connection any more: its socket
 // was destroyed, or has even been told to connect again.
-const over = (socket, connection) => socket.destroyed || !socket.connecting || connections.get(socket) !== connection;
+const over = (socket, connection) => !socket.connecting || connections.get(socket) !== connection;
 
 function attach(socket, connection, handle) {
   if (over(socket, connection)) {

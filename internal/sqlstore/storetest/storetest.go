@@ -27,6 +27,9 @@ type Store interface {
 	convoke.ActivityStore
 	convoke.DomainStore
 	convoke.CallStore
+	convoke.SessionStore
+	convoke.SecretStore
+	convoke.ScheduleStore
 }
 
 // Run runs the suite. Each test opens a store of its own, which open closes
@@ -69,6 +72,17 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"Calls", testCalls},
 		{"CallFilters", testCallFilters},
 		{"DeleteCallsBefore", testDeleteCallsBefore},
+		{"UpdateAccount", testUpdateAccount},
+		{"UpdateUser", testUpdateUser},
+		{"DeleteUser", testDeleteUser},
+		{"Sessions", testSessions},
+		{"Secrets", testSecrets},
+		{"SecretLimit", testSecretLimit},
+		{"ResealSecrets", testResealSecrets},
+		{"Schedules", testSchedules},
+		{"ScheduleRuns", testScheduleRuns},
+		{"ClaimRunsOnce", testClaimRunsOnce},
+		{"ScheduleRunsEvict", testEvictRuns},
 		{"AccountsAreApart", testIsolation},
 		{"ConcurrentSaves", testConcurrentSaves},
 		{"ConcurrentUpdates", testConcurrentUpdates},

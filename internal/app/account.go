@@ -1,0 +1,144 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"convoke"
+	"convoke/api"
+	"convoke/internal/account"
+	"convoke/internal/auth"
+	"convoke/internal/config"
+	"convoke/internal/httpapi"
+	"convoke/internal/oidc"
+	"convoke/internal/sqlstore"
+)
+
+// usedBy counts what accounts have of what is limited, by the name of the limit.
+func usedBy(store *sqlstore.Store) map[string]account.Used {
+	return map[string]account.Used{
+		"functionsPerAccount": func(ctx context.Context, accountID string) (int, error) {
+			total, _, err := store.CountFunctions(ctx, accountID)
+			return total, err
+		},
+		"concurrentDeployments": func(ctx context.Context, accountID string) (int, error) {
+			// Over all accounts there are no more than are under way at this moment.
+			busy, err := store.ListBusyFunctions(ctx)
+			n := 0
+			for _, f := range busy {
+				if f.AccountID == accountID && f.PendingDeploymentID != "" {
+					n++
+				}
+			}
+			return n, err
+		},
+	}
+}
+
+// identityOf is where people sign in who have no password here.
+func identityOf(c config.OIDC) (httpapi.Identity, error) {
+	if c.Issuer == "" {
+		return httpapi.Identity{}, nil
+	}
+	roles, err := c.RoleMap()
+	if err != nil {
+		return httpapi.Identity{}, err
+	}
+	provider := oidc.New(oidc.Config{
+		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, URL: c.URL, RoleClaim: c.RoleClaim, Roles: roles,
+	})
+	return httpapi.Identity{Provider: provider, AccountID: c.Account, Create: c.AutoCreate}, nil
+}
+
+// LocalAccounts are the accounts in a data folder, for an operator with the
+// files at hand, whether a server runs on it or not. A server that runs sees a
+// change within half a minute.
+type LocalAccounts struct {
+	store   *sqlstore.Store
+	service *account.Service
+}
+
+// OpenAccounts opens the accounts of a data folder. It returns CodeInvalid for
+// a folder that no server ran on: it would be a slip.
+func OpenAccounts(ctx context.Context, dataDir string) (*LocalAccounts, error) {
+	if _, err := os.Stat(filepath.Join(dataDir, "convoke.db")); errors.Is(err, fs.ErrNotExist) {
+		return nil, convoke.Errorf(convoke.CodeInvalid, "no server has run on %s yet; name the server's folder with --data", dataDir)
+	}
+	store, err := sqlstore.Open(ctx, sqlstore.Config{Dir: dataDir})
+	if err != nil {
+		return nil, err
+	}
+	silent := slog.New(slog.DiscardHandler)
+	a, err := auth.New(auth.Config{Tokens: store, People: store, Logger: silent})
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	service, err := account.New(ctx, account.Config{Store: store, Auth: a, Limits: convoke.DefaultLimits(), Logger: silent})
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return &LocalAccounts{store, service}, nil
+}
+
+// Close closes the store.
+func (l *LocalAccounts) Close() error { return l.store.Close() }
+
+// Accounts lists all accounts, the oldest first.
+func (l *LocalAccounts) Accounts(ctx context.Context) ([]api.Account, error) {
+	accounts, err := l.service.Accounts(ctx)
+	out := make([]api.Account, len(accounts))
+	for i, a := range accounts {
+		out[i] = api.NewAccount(a)
+	}
+	return out, err
+}
+
+// Account returns an account, or CodeNotFound.
+func (l *LocalAccounts) Account(ctx context.Context, id string) (*api.Account, error) {
+	a, err := l.service.Account(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	out := api.NewAccount(a)
+	return &out, nil
+}
+
+// CreateAccount makes an account, as account.Service.Create does.
+func (l *LocalAccounts) CreateAccount(ctx context.Context, in api.CreateAccountRequest) (*api.CreateAccountResponse, error) {
+	a, password, err := l.service.Create(ctx, account.CreateInput{
+		ID: in.ID, Name: in.Name, Generation: convoke.Generation(in.Generation), Limits: in.Limits, Admin: in.Admin,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.CreateAccountResponse{Account: api.NewAccount(a), Admin: in.Admin, Password: password.Reveal()}, l.record(ctx, "account.create", a)
+}
+
+// UpdateAccount changes an account, as account.Service.Update does.
+func (l *LocalAccounts) UpdateAccount(ctx context.Context, id string, in api.UpdateAccountRequest) (*api.Account, error) {
+	_, a, err := l.service.Update(ctx, id, account.Change{
+		Name: in.Name, Generation: (*convoke.Generation)(in.Generation), Disabled: in.Disabled, Limits: in.Limits,
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := api.NewAccount(a)
+	return &out, l.record(ctx, "account.update", a)
+}
+
+// record keeps in the account's trail what the command line changed.
+func (l *LocalAccounts) record(ctx context.Context, action string, a *convoke.Account) error {
+	after, err := json.Marshal(api.NewAccount(a))
+	if err != nil {
+		return err
+	}
+	return l.store.AppendActivity(ctx, &convoke.Activity{
+		AccountID: a.ID, At: time.Now(), ActorID: "command line", Actor: "command line", Action: action, Subject: a.ID, Name: a.Name, After: after,
+	})
+}

@@ -1,0 +1,163 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"convoke/api"
+)
+
+const (
+	hostileAccount = "66600000"
+	// neighbourRate is what another account asks of its one function, a second.
+	neighbourRate = 100
+	// neighbourRounds is how many times Config.Round its measurement lasts: a
+	// 99th percentile needs many answers.
+	neighbourRounds = 8
+	// attackLead is how long an attack runs before the neighbour is looked at.
+	attackLead = 2 * time.Second
+)
+
+// attack is what a hostile account does at full tilt.
+type attack struct {
+	name        string
+	source      string // of lambda's body, over several functions
+	settings    api.Settings
+	connections int
+}
+
+// attackWidth is how many functions the hostile account has for each attack:
+// bounds of a single one then do not protect its neighbours.
+const attackWidth = 4
+
+var attacks = []attack{
+	{"loops that never end", `while (true);`, api.Settings{TimeoutMs: 1000}, 32},
+	{"memory bombs", `const all = []; for (;;) all.push(Buffer.alloc(1 << 20, 1));`, api.Settings{TimeoutMs: 5000, MemoryMiB: 64}, 16},
+	{"thread and fork bombs", `const { Worker } = require('node:worker_threads'), { spawn } = require('node:child_process');
+  for (let i = 0; i < 100; i++) { try { new Worker('while (true);', { eval: true }).on('error', () => {}); } catch {} try { spawn('/bin/sh').on('error', () => {}); } catch {} }
+  return new Promise(() => {});`, api.Settings{TimeoutMs: 1000}, 16},
+	{"log flood", `for (let i = 0; i < 1e5; i++) { console.log('flood '.repeat(20), { i }); if (i % 100 === 0) process.stdout.write('flood\n'.repeat(1000)); }`, api.Settings{TimeoutMs: 5000}, 32},
+}
+
+// hostile calls one account's function at a modest, constant rate: alone, and
+// while another account does its worst.
+func (r *runner) hostile(ctx context.Context) error {
+	if r.convoke == nil {
+		return nil
+	}
+	enemy, err := r.convoke.tenant(ctx, hostileAccount)
+	if err != nil {
+		return err
+	}
+	rows, err := r.prepareAttacks(ctx, enemy)
+	if err != nil {
+		return err
+	}
+	err = turns(ctx, min(r.Rounds, restartRounds), len(rows), func(round, i int) {
+		r.progress("hostile, round %d: %s", round+1, rows[i].name)
+		if err := r.hostileOnce(ctx, &rows[i]); err != nil {
+			r.report.failf("hostile, %s: %v", rows[i].name, err)
+			nan := math.NaN()
+			rows[i].add(nan, nan, nan, nan)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	section := Section{
+		Title: "One hostile account, and what its neighbour notices",
+		Note: fmt.Sprintf("The neighbour's function is called %d times a second, alone and beside each attack; the attacker's callers run at a lower priority than the server: they stand for machines elsewhere. "+
+			"Ratios are formed within each round. The first row is no attack: it shows how much the figures move by themselves.", neighbourRate),
+		Columns: []string{"Attack", "p50 alone", "p50 beside", "p50 ratio", "p99 alone", "p99 beside", "p99 ratio"},
+	}
+	for _, row := range rows {
+		section.Rows = append(section.Rows, []string{row.name, row.p50.cell(asTime), row.p50Beside.cell(asTime), row.p50Beside.over(row.p50).cell(asRatio),
+			row.p99.cell(asTime), row.p99Beside.cell(asTime), row.p99Beside.over(row.p99).cell(asRatio)})
+	}
+	r.report.Sections = append(r.report.Sections, section)
+	most := rows[len(rows)-1]
+	r.report.goal("a neighbour's p99 beside a hostile account, "+most.name, "≤ 1.2 ×", most.p99Beside.over(most.p99), asRatio, func(m float64) bool { return m <= 1.2 })
+	return nil
+}
+
+// hostileRow is one attack's loads and what the neighbour saw.
+type hostileRow struct {
+	name                           string
+	loads                          []Load
+	p50, p99, p50Beside, p99Beside Series
+}
+
+func (row *hostileRow) add(p50, p99, p50Beside, p99Beside float64) {
+	row.p50, row.p99 = append(row.p50, p50), append(row.p99, p99)
+	row.p50Beside, row.p99Beside = append(row.p50Beside, p50Beside), append(row.p99Beside, p99Beside)
+}
+
+// prepareAttacks deploys the hostile functions. The last row is all at once.
+func (r *runner) prepareAttacks(ctx context.Context, enemy *server) ([]hostileRow, error) {
+	rows := []hostileRow{{name: "none"}}
+	all := hostileRow{name: "all at once"}
+	add := func(name string, l Load) {
+		rows = append(rows, hostileRow{name: name, loads: []Load{l}})
+		all.loads = append(all.loads, l)
+	}
+	for n, a := range attacks {
+		l := request(enemy.address, enemy.token)
+		l.Connections, l.Failures = a.connections, true
+		for i := range attackWidth {
+			name := fmt.Sprintf("attack-%d-%d", n, i)
+			if err := enemy.deploy(ctx, name, "async function lambda(input) {\n  "+a.source+"\n}\n", &a.settings); err != nil {
+				return nil, err
+			}
+			target := enemy.target(name)
+			target.Expect = ""
+			l.Targets = append(l.Targets, target)
+		}
+		add(a.name, l)
+	}
+	if err := enemy.deploy(ctx, "busy", busySource, nil); err != nil {
+		return nil, err
+	}
+	calm := enemy.invoke("busy")
+	calm.Connections, calm.Warmup, calm.Duration, calm.Refusals = 16, r.Round/2, r.Round, true
+	peak, err := r.load(ctx, calm)
+	if err != nil {
+		return nil, err
+	}
+	storm := enemy.invoke("busy")
+	storm.Connections, storm.Failures, storm.Rate = overloadConnections, true, 10*peak.Throughput()
+	add("ten times as much as it can be answered", storm)
+	return append(rows, all), nil
+}
+
+func (r *runner) hostileOnce(ctx context.Context, row *hostileRow) error {
+	neighbour := r.convoke.hello()
+	neighbour.Connections, neighbour.Rate = 8, neighbourRate
+	neighbour.Warmup, neighbour.Duration = r.Round/2, neighbourRounds*r.Round
+	alone, err := r.load(ctx, neighbour)
+	if err != nil {
+		return err
+	}
+	storm, storming := errgroup.WithContext(ctx)
+	for _, l := range row.loads {
+		l.Duration = neighbour.Duration
+		l.Warmup = attackLead + neighbour.Warmup
+		storm.Go(func() error {
+			_, err := r.loadBy(storming, l, "nice", "-n", "10", r.Self, "load")
+			return err
+		})
+	}
+	if err := pause(storming, attackLead); err != nil {
+		return err
+	}
+	beside, err := r.load(storming, neighbour)
+	if err := errors.Join(err, storm.Wait()); err != nil {
+		return err
+	}
+	row.add(quantile(alone, 0.5), quantile(alone, 0.99), quantile(beside, 0.5), quantile(beside, 0.99))
+	return pause(ctx, settle)
+}

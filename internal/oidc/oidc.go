@@ -1,0 +1,303 @@
+// Package oidc signs people in through an OpenID Connect provider: it sends
+// their browser there and turns what it brings back into who they are. What
+// becomes of them in their account is internal/account's to decide.
+//
+// The way is the authorization code with PKCE (RFC 7636), state and nonce.
+package oidc
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+
+	"convoke"
+)
+
+// CallbackPath is where the provider sends browsers back to.
+const CallbackPath = "/auth/oidc/callback"
+
+const (
+	// flightCookie carries what Finish must find again, in the browser that
+	// began. It needs no signature: whoever could plant one could as well plant
+	// one of a sign-in that he really began.
+	flightCookie = "convoke_oidc"
+	flightTime   = 10 * time.Minute // to sign in at the provider
+	flightBytes  = 2 << 10
+	// providerTime bounds each request to the provider.
+	providerTime = 10 * time.Second
+)
+
+// Config of a Provider. Issuer, ClientID and URL must be given.
+type Config struct {
+	Issuer       string // URL of the provider
+	ClientID     string
+	ClientSecret convoke.Secret // zero: a public client
+	URL          string         // under which browsers reach this server
+	// RoleClaim is the claim with a person's groups, with dots for members of
+	// members: a list of texts, one text, or an object whose names they are.
+	RoleClaim string
+	// Roles says which group gives which role; empty: the provider decides
+	// nothing about roles.
+	Roles map[string]convoke.Role
+	HTTP  *http.Client // nil: one with a time-out
+}
+
+// Provider is an OpenID Connect provider. Its methods may be called concurrently.
+type Provider struct {
+	config Config
+	http   *http.Client
+
+	mu    sync.Mutex
+	found *oidc.Provider // nil until the provider was reached
+}
+
+// New makes a Provider. It asks nobody: a provider that is away when the
+// server starts is looked for at each sign-in.
+func New(c Config) *Provider {
+	client := c.HTTP
+	if client == nil {
+		client = &http.Client{Timeout: providerTime}
+	}
+	c.URL = strings.TrimRight(c.URL, "/")
+	return &Provider{config: c, http: client}
+}
+
+// Person is who signed in at the provider.
+type Person struct {
+	ID            string   // issuer and subject: never given to anybody else
+	Names         []string // login names that the person may go by, the best first
+	Roles         []convoke.Role
+	RolesAreGiven bool   // the provider decides about roles
+	Next          string // path of the page to go on to
+}
+
+// flight is a sign-in under way.
+type flight struct {
+	State    string `json:"s"`
+	Nonce    string `json:"n"`
+	Verifier string `json:"v"`
+	Next     string `json:"x"`
+}
+
+// Begin sends the browser to the provider. next is the path of a page of ours
+// to go on to. It returns CodeUnavailable when the provider does not answer.
+func (p *Provider) Begin(w http.ResponseWriter, r *http.Request, next string, secure bool) error {
+	client, _, err := p.client(r.Context())
+	if err != nil {
+		return err
+	}
+	f := flight{State: random(), Nonce: random(), Verifier: oauth2.GenerateVerifier(), Next: localPath(next)}
+	text, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	setFlight(w, base64.RawURLEncoding.EncodeToString(text), int(flightTime.Seconds()), secure)
+	http.Redirect(w, r, client.AuthCodeURL(f.State, oauth2.S256ChallengeOption(f.Verifier), oidc.Nonce(f.Nonce)), http.StatusFound)
+	return nil
+}
+
+func setFlight(w http.ResponseWriter, value string, maxAge int, secure bool) {
+	http.SetCookie(w, &http.Cookie{
+		Name: flightCookie, Value: value, Path: "/auth/oidc/", MaxAge: maxAge,
+		HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode, // Lax: it comes back from the provider's page
+	})
+}
+
+func random() string {
+	var raw [32]byte
+	rand.Read(raw[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(raw[:])
+}
+
+// localPath keeps the sign-in from sending people to another site.
+func localPath(next string) string {
+	if len(next) > 500 || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
+		return "/"
+	}
+	return next
+}
+
+// Finish reads what the provider sent the browser back with. It returns
+// CodeUnauthorized when that is not the end of a sign-in which this browser
+// began, or the person or provider broke it off, and CodeUnavailable when the
+// provider does not answer.
+func (p *Provider) Finish(w http.ResponseWriter, r *http.Request, secure bool) (*Person, error) {
+	f, err := readFlight(r)
+	setFlight(w, "", -1, secure) // it is used once
+	if err != nil {
+		return nil, err
+	}
+	q := r.URL.Query()
+	if subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(f.State)) != 1 {
+		return nil, refused("this is not the sign-in that the browser began: start again", nil)
+	}
+	if reason := q.Get("error"); reason != "" {
+		return nil, refused("the identity provider says: "+printable(cmp.Or(q.Get("error_description"), reason)), nil)
+	}
+	client, provider, err := p.client(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	claims, err := p.exchange(r.Context(), client, provider, q.Get("code"), f)
+	if err != nil {
+		return nil, err
+	}
+	person := p.person(claims)
+	person.Next = localPath(f.Next)
+	return person, nil
+}
+
+func readFlight(r *http.Request) (f flight, err error) {
+	c, err := r.Cookie(flightCookie)
+	if err != nil || len(c.Value) > flightBytes {
+		return f, refused("the sign-in took too long, or the browser keeps no cookies: start again", err)
+	}
+	text, err := base64.RawURLEncoding.DecodeString(c.Value)
+	if err == nil {
+		err = json.Unmarshal(text, &f)
+	}
+	if err != nil || f.State == "" || f.Nonce == "" || f.Verifier == "" {
+		return f, refused("this is not the sign-in that the browser began: start again", err)
+	}
+	return f, nil
+}
+
+func refused(message string, cause error) error {
+	return &convoke.Error{Code: convoke.CodeUnauthorized, Message: message, Cause: cause}
+}
+
+// printable bounds words of somebody else.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, s)
+	return s[:min(len(s), 200)]
+}
+
+// exchange trades the code for an ID token, checks it and returns its claims,
+// with those that the provider tells only when it is asked.
+func (p *Provider) exchange(ctx context.Context, client *oauth2.Config, provider *oidc.Provider, code string, f flight) (map[string]any, error) {
+	ctx = oidc.ClientContext(ctx, p.http)
+	token, err := client.Exchange(ctx, code, oauth2.VerifierOption(f.Verifier))
+	if _, answered := errors.AsType[*oauth2.RetrieveError](err); answered {
+		return nil, refused("the identity provider did not accept the sign-in: start again", err)
+	}
+	if err != nil {
+		return nil, away(err)
+	}
+	raw, _ := token.Extra("id_token").(string)
+	id, err := provider.Verifier(&oidc.Config{ClientID: p.config.ClientID}).Verify(ctx, raw)
+	if err != nil {
+		return nil, refused("the identity provider's token is not good: start again", err)
+	}
+	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(f.Nonce)) != 1 {
+		return nil, refused("this is not the sign-in that the browser began: start again", nil)
+	}
+	claims := map[string]any{}
+	if provider.UserInfoEndpoint() != "" {
+		info, err := provider.UserInfo(ctx, oauth2.StaticTokenSource(token))
+		if err != nil {
+			return nil, away(err)
+		}
+		if info.Subject != id.Subject {
+			return nil, refused("the identity provider tells of somebody else: start again", nil)
+		}
+		if err := info.Claims(&claims); err != nil {
+			return nil, refused("the identity provider's answer cannot be understood", err)
+		}
+	}
+	// What is signed goes before what is not.
+	if err := id.Claims(&claims); err != nil {
+		return nil, refused("the identity provider's token cannot be understood", err)
+	}
+	claims["iss"], claims["sub"] = id.Issuer, id.Subject
+	return claims, nil
+}
+
+// client is ready once the provider was reached.
+func (p *Provider) client(ctx context.Context) (*oauth2.Config, *oidc.Provider, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.found == nil {
+		// The provider keeps the context for fetching keys later on.
+		found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.http), p.config.Issuer)
+		if err != nil {
+			return nil, nil, away(err)
+		}
+		p.found = found
+	}
+	return &oauth2.Config{
+		ClientID: p.config.ClientID, ClientSecret: p.config.ClientSecret.Reveal(), Endpoint: p.found.Endpoint(),
+		RedirectURL: p.config.URL + CallbackPath, Scopes: []string{oidc.ScopeOpenID, "profile", "email"},
+	}, p.found, nil
+}
+
+func away(err error) error {
+	return &convoke.Error{Code: convoke.CodeUnavailable, Message: "the identity provider does not answer: try again in a moment", RetryAfter: 5 * time.Second, Cause: err}
+}
+
+// person reads claims that were checked.
+func (p *Provider) person(claims map[string]any) *Person {
+	text := func(name string) string { s, _ := claims[name].(string); return s }
+	out := &Person{ID: text("iss") + "|" + text("sub"), RolesAreGiven: len(p.config.Roles) > 0}
+	names := []string{text("preferred_username")}
+	if verified, _ := claims["email_verified"].(bool); verified {
+		names = append(names, text("email"))
+	}
+	for _, n := range names {
+		if convoke.ValidateLoginName(n) == nil && !slices.Contains(out.Names, n) {
+			out.Names = append(out.Names, n)
+		}
+	}
+	for _, group := range groups(claims, p.config.RoleClaim) {
+		if r, ok := p.config.Roles[group]; ok && !slices.Contains(out.Roles, r) {
+			out.Roles = append(out.Roles, r)
+		}
+	}
+	return out
+}
+
+// groups are the texts in the claim at path. A claim whose own name has dots,
+// as some providers make them, goes before the path.
+func groups(claims map[string]any, path string) []string {
+	value, ok := claims[path]
+	if !ok {
+		value = claims
+		for name := range strings.SplitSeq(path, ".") {
+			object, _ := value.(map[string]any)
+			value = object[name]
+		}
+	}
+	var out []string
+	switch v := value.(type) {
+	case string:
+		out = strings.Fields(v)
+	case []any:
+		for _, item := range v {
+			if s, ok := item.(string); ok {
+				out = append(out, s)
+			}
+		}
+	case map[string]any:
+		for name := range v {
+			out = append(out, name)
+		}
+		slices.Sort(out)
+	}
+	return out
+}

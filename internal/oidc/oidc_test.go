@@ -1,0 +1,65 @@
+package oidc
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"convoke"
+)
+
+func TestPerson(t *testing.T) {
+	t.Parallel()
+	roles := map[string]convoke.Role{"admins": convoke.RoleAdmin, "staff": convoke.RoleDeveloper}
+	base := func(more map[string]any) map[string]any {
+		claims := map[string]any{"iss": "https://id.example.com", "sub": "7"}
+		for k, v := range more {
+			claims[k] = v
+		}
+		return claims
+	}
+	for name, c := range map[string]struct {
+		claims map[string]any
+		path   string
+		want   Person
+	}{
+		"names":                 {base(map[string]any{"preferred_username": "ann", "email": "ann@example.com", "email_verified": true}), "roles", Person{Names: []string{"ann", "ann@example.com"}}},
+		"unverified address":    {base(map[string]any{"email": "ann@example.com", "email_verified": false}), "roles", Person{}},
+		"address as name":       {base(map[string]any{"preferred_username": "a@b.c", "email": "a@b.c", "email_verified": true}), "roles", Person{Names: []string{"a@b.c"}}},
+		"a name that is none":   {base(map[string]any{"preferred_username": "two words"}), "roles", Person{}},
+		"list":                  {base(map[string]any{"roles": []any{"staff", "others", "staff", 7}}), "roles", Person{Roles: []convoke.Role{convoke.RoleDeveloper}}},
+		"text":                  {base(map[string]any{"roles": "staff admins"}), "roles", Person{Roles: []convoke.Role{convoke.RoleDeveloper, convoke.RoleAdmin}}},
+		"path":                  {base(map[string]any{"realm": map[string]any{"roles": []any{"admins"}}}), "realm.roles", Person{Roles: []convoke.Role{convoke.RoleAdmin}}},
+		"name with dots":        {base(map[string]any{"https://x.y/roles": []any{"admins"}}), "https://x.y/roles", Person{Roles: []convoke.Role{convoke.RoleAdmin}}},
+		"object":                {base(map[string]any{"roles": map[string]any{"staff": map[string]any{}, "admins": 1}}), "roles", Person{Roles: []convoke.Role{convoke.RoleAdmin, convoke.RoleDeveloper}}},
+		"nothing at the path":   {base(nil), "realm.roles", Person{}},
+		"something else there":  {base(map[string]any{"realm": "x"}), "realm.roles", Person{}},
+		"a number is no groups": {base(map[string]any{"roles": 7}), "roles", Person{}},
+	} {
+		c.want.ID, c.want.RolesAreGiven = "https://id.example.com|7", true
+		got := New(Config{RoleClaim: c.path, Roles: roles}).person(c.claims)
+		if diff := cmp.Diff(&c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestLocalPath(t *testing.T) {
+	t.Parallel()
+	for next, want := range map[string]string{
+		"/": "/", "/functions?x=1#y": "/functions?x=1#y", "": "/", "x": "/", "//evil.example": "/", `/\evil.example`: "/", "https://evil.example": "/",
+		"/\t/evil.example": "/", "/\r\nSet-Cookie: x": "/", "/" + strings.Repeat("x", 500): "/",
+	} {
+		if got := localPath(next); got != want {
+			t.Errorf("localPath(%q) = %q, want %q", next, got, want)
+		}
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	t.Parallel()
+	if got := printable("a\x1b[31mb\n" + strings.Repeat("x", 300)); strings.ContainsAny(got, "\x1b\n") || len(got) != 200 {
+		t.Errorf("printable: %q", got)
+	}
+}

@@ -1,0 +1,42 @@
+package convoke
+
+import (
+	"context"
+	"time"
+)
+
+// Session is one sign-in of a user. It is presented in one of two ways: by
+// programs as a bearer token, by browsers as a cookie. Only the SHA-256 of
+// either text is kept.
+type Session struct {
+	ID         string
+	AccountID  string
+	UserID     string
+	BearerHash []byte
+	CookieHash []byte
+	From       string // network address of the sign-in
+	Agent      string // User-Agent of the sign-in
+	CreatedAt  time.Time
+	LastUsedAt time.Time // kept to the minute
+	ExpiresAt  time.Time
+}
+
+// SessionStore keeps sessions.
+type SessionStore interface {
+	// CreateSession adds s and removes the user's oldest sessions beyond keep;
+	// CodeNotFound when there is no such user.
+	CreateSession(ctx context.Context, s *Session, keep int) error
+	// FindSessionByHash finds a session by the hash of its bearer or cookie;
+	// CodeNotFound when there is none. Sessions that have ended by time are
+	// returned as long as they are stored.
+	FindSessionByHash(ctx context.Context, hash []byte) (*Session, error)
+	// TouchSession records a use, to the minute; a session that is gone is fine.
+	TouchSession(ctx context.Context, id string, at time.Time) error
+	// DeleteSession ends a session; one that is gone is fine.
+	DeleteSession(ctx context.Context, accountID, id string) error
+	// DeleteUserSessions ends all sessions of a user but the one to keep.
+	DeleteUserSessions(ctx context.Context, accountID, userID, keep string) error
+	// DeleteSessionsBefore removes at most limit sessions that expired before
+	// at or were last used before idle, and returns how many.
+	DeleteSessionsBefore(ctx context.Context, at, idle time.Time, limit int) (int, error)
+}
