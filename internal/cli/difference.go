@@ -48,7 +48,7 @@ func listing(dir string, texts map[string]string) string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		if name != settingsName {
-			fmt.Fprintf(&b, "+ %s (%d lines)\n", visible(dir+"/"+name), len(slices.Collect(strings.Lines(texts[name]))))
+			fmt.Fprintf(&b, "+ %s (%s)\n", visible(dir+"/"+name), count(len(slices.Collect(strings.Lines(texts[name]))), "line"))
 		}
 	}
 	for line := range strings.Lines(texts[settingsName]) {
@@ -58,17 +58,14 @@ func listing(dir string, texts map[string]string) string {
 }
 
 // printDiff prints a unified diff, coloured on a terminal.
-func (a *app) printDiff(text string) {
-	if !a.colours() {
-		fmt.Fprint(a.Stdout, text)
-		return
-	}
+func (a *app) printDiff(indent, text string) {
+	coloured := a.colours()
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
-		if code := diffColour(line); code != "" {
+		if code := diffColour(line); coloured && code != "" {
 			line = "\x1b[" + code + "m" + line + "\x1b[0m"
 		}
-		fmt.Fprintln(a.Stdout, line)
+		fmt.Fprintln(a.Stdout, indent+line)
 	}
 }
 

@@ -119,6 +119,10 @@ func kindOf(into any) string {
 		return "a whole number"
 	case **bool:
 		return "true or false"
+	case **[]string:
+		return "a list of texts"
+	case *map[string]string:
+		return "an object of texts"
 	}
 	return "text"
 }

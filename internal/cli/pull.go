@@ -56,6 +56,7 @@ Without a terminal, and with --json, --yes must say that nobody is to be asked.`
 type pulled struct {
 	outcomeOf
 	at    place
+	fn    *api.Function
 	texts map[string]string // files to write
 	gone  []string          // files to delete
 	local bool              // changes that only these files have would be lost
@@ -147,6 +148,7 @@ func (u *pulled) compare(ctx context.Context, c *client.Client, ids map[string]s
 	if err != nil {
 		return err
 	}
+	u.fn = fn
 	u.of(fn)
 	if len(fn.Versions) == 0 || fn.Versions[0].Code == "" {
 		return convoke.Errorf(convoke.CodeNotFound, "%s has no code on the server yet", name)
@@ -210,7 +212,11 @@ func (u *pulled) take(p *project, fn *api.Function) error {
 			u.texts[name] = text
 		}
 	}
-	u.Diff = difference(u.at.dirs, was, fmt.Sprintf("%s@%d", fn.Name, newest.Version), is)
+	if len(was) == 0 {
+		u.Diff = listing(u.at.dirs, is)
+	} else {
+		u.Diff = difference(u.at.dirs, was, fmt.Sprintf("%s@%d", fn.Name, newest.Version), is)
+	}
 	u.local = p.entry != "" && !p.isVersion(fn) && p.differsIn(u)
 	return nil
 }
@@ -276,7 +282,7 @@ func (a *app) writePulled(all []*pulled, f pullFlags) error {
 			lost = append(lost, u.Name)
 		}
 		if !a.json {
-			a.printDiff(u.Diff)
+			a.printDiff("", u.Diff)
 		}
 	}
 	if f.plan {

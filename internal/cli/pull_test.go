@@ -32,7 +32,7 @@ func TestPullIntoNewFolder(t *testing.T) {
 	s.dir = t.TempDir()
 	s.want(ExitUsage, nil, []string{"there is no folder functions here", "hint: convoke init"}, "pull", "--all")
 	s.file("functions/settings.json", "{}")
-	s.want(ExitOK, []string{"+++ a@1/index.js", "a     change"}, nil, "pull", "--all", "--plan")
+	s.want(ExitOK, []string{"+ functions/a/index.js (3 lines)", "a     change"}, nil, "pull", "--all", "--plan")
 	s.want(ExitChanges, nil, nil, "pull", "--all", "--plan", "--exit-code")
 	s.want(ExitOK, []string{"a     pulled  1"}, nil, "pull", "--all") // nothing is overwritten: no question
 	want := `{

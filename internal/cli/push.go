@@ -167,7 +167,7 @@ func (a *app) showPushed(u *pushed) {
 	if text := u.since(); text != "" {
 		a.note("%s", text)
 	}
-	a.printDiff(u.Diff)
+	a.printDiff("", u.Diff)
 }
 
 // since says that others saved after the files were pulled, or "".

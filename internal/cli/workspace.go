@@ -23,7 +23,7 @@ const functionsDir = "functions"
 // addProjectCommands adds the commands that work on folders of functions.
 func (a *app) addProjectCommands(root *cobra.Command) {
 	root.AddGroup(&cobra.Group{ID: "project", Title: "Projects:"})
-	for _, cmd := range []*cobra.Command{a.initCommand(), a.pull(), a.push()} {
+	for _, cmd := range []*cobra.Command{a.initCommand(), a.pull(), a.push(), a.apply(), a.export()} {
 		cmd.GroupID = "project"
 		root.AddCommand(cmd)
 	}
