@@ -24,8 +24,8 @@ func (a *app) apply() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "apply -f FILE|FOLDER",
 		Short: "Make an account what files say: functions, domains, schedules, secrets",
-		Long: `Compares the account with a file, or with all .yaml and .json files of a folder,
-shows what it would do, asks, and does it. Applied again, it finds nothing to do.
+		Long: `Compares the account with a file in YAML or JSON, or with all .yaml files of a
+folder, shows what it would do, asks, and does it. Applied again, it finds nothing to do.
 
   functions:
     - path: functions/greeting   # a folder or file, from this file's folder on

@@ -71,8 +71,6 @@ type origin struct {
 	where string // "account.yaml:3"
 }
 
-func (o *origin) setOrigin(from origin) { *o = from }
-
 // UnmarshalJSON refuses members it does not know, as all of these do.
 func (f *accountFile) UnmarshalJSON(b []byte) error {
 	return fill(b, "", map[string]any{"functions": &f.Functions, "domains": &f.Domains, "schedules": &f.Schedules, "secrets": &f.Secrets})
@@ -109,8 +107,8 @@ type list[T any] []T
 // UnmarshalJSON reads one element after the other.
 func (l *list[T]) UnmarshalJSON(b []byte) error {
 	var texts []json.RawMessage
-	if err := json.Unmarshal(b, &texts); err != nil {
-		return fmt.Errorf("it must be a list, not %.40s", b)
+	if err := json.Unmarshal(b, &texts); err != nil || texts == nil {
+		return fmt.Errorf("it must be a list, not %.40s; [] is none", b) // null is mostly a slip, and --prune would act on it
 	}
 	*l = make([]T, len(texts))
 	for i, text := range texts {
@@ -121,19 +119,19 @@ func (l *list[T]) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// readAccount reads one file, or all .yaml, .yml and .json files of a folder,
-// and checks that nothing is said twice.
+// readAccount reads one file, or all .yaml and .yml files of a folder, where
+// JSON is mostly data of functions, and checks that nothing is said twice.
 func (a *app) readAccount(name string) (*accountFile, error) {
 	files := []string{name}
 	if entries, err := fs.ReadDir(a.OpenDir(name), "."); err == nil {
 		files = nil
 		for _, e := range entries {
-			if slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(e.Name())) && !slices.Contains(besides, e.Name()) && !strings.HasPrefix(e.Name(), ".") {
+			if slices.Contains([]string{".yaml", ".yml"}, path.Ext(e.Name())) && !strings.HasPrefix(e.Name(), ".") {
 				files = append(files, filepath.Join(name, e.Name()))
 			}
 		}
 		if len(files) == 0 {
-			return nil, usagef("%s holds no .yaml or .json file", name)
+			return nil, usagef("%s holds no .yaml file", name)
 		}
 	}
 	whole := &accountFile{}
@@ -197,16 +195,16 @@ func parseAccount(name, text string) (*accountFile, error) {
 		return origin{filepath.Dir(name), fmt.Sprintf("%s:%d", name, nodeAt(top, []string{section, strconv.Itoa(i)}).Line)}
 	}
 	for i := range f.Functions {
-		f.Functions[i].setOrigin(at("functions", i))
+		f.Functions[i].origin = at("functions", i)
 	}
 	for i := range f.Domains {
-		f.Domains[i].setOrigin(at("domains", i))
+		f.Domains[i].origin = at("domains", i)
 	}
 	for i := range f.Schedules {
-		f.Schedules[i].setOrigin(at("schedules", i))
+		f.Schedules[i].origin = at("schedules", i)
 	}
 	for i := range f.Secrets {
-		f.Secrets[i].setOrigin(at("secrets", i))
+		f.Secrets[i].origin = at("secrets", i)
 	}
 	return f, nil
 }

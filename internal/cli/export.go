@@ -28,7 +28,7 @@ func (a *app) export() *cobra.Command {
 		Long: `Writes the newest versions of all functions into FOLDER/functions, as pull does,
 and FOLDER/` + accountName + ` with functions, domains, schedules and secrets. Of secrets
 it has the names, and variables that apply takes their values from; the server
-gives no values away.
+gives no values away. The headers of schedules are written as they are.
 
 It asks before it overwrites files with changes of your own. Without a terminal,
 and with --json, --yes must say that nobody is to be asked.`,

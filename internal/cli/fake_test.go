@@ -33,6 +33,7 @@ type fake struct {
 	invocations []api.Invocation
 	tokens      []api.Token
 	domains     []api.Domain
+	things      fakeThings
 	calls       []api.Call
 	requests    []string          // method and path below the account
 	bodies      map[string]string // last body by method and path without ids
@@ -116,6 +117,7 @@ func newFake(t *testing.T) *fake {
 	handle("GET /functions/{id}/invocations", f.with(func(w http.ResponseWriter, fn *api.Function, _ []byte) { reply(w, f.invocations) }))
 	handle("GET /functions/{id}/calls", f.with(func(w http.ResponseWriter, fn *api.Function, _ []byte) { reply(w, f.calls) }))
 	f.handleDomains(handle)
+	f.things.handle(handle)
 	handle("GET /tokens", func(w http.ResponseWriter, r *http.Request, _ []byte) { reply(w, f.tokens) })
 	handle("DELETE /tokens/{id}", func(w http.ResponseWriter, r *http.Request, _ []byte) {
 		i := slices.IndexFunc(f.tokens, func(t api.Token) bool { return t.ID == r.PathValue("id") })
