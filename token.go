@@ -48,10 +48,26 @@ type Principal struct {
 	SessionID string // of a sign-in; "" for a token
 	// MustChangePassword allows nothing but that.
 	MustChangePassword bool
+	// ClientID is the OAuth client that acts, for itself when it is ID, or for a
+	// user who agreed; "" when there is none. Scopes mean nothing then.
+	ClientID string
+	Scopes   []Scope
 }
 
-// May reports whether the principal holds p.
-func (p *Principal) May(perm Permission) bool { return p != nil && May(p.Roles, perm) }
+// May reports whether the principal holds p: by its roles, through a client
+// only as far as the scopes go, and a client for itself by scopes alone.
+func (p *Principal) May(perm Permission) bool {
+	switch {
+	case p == nil:
+		return false
+	case p.ClientID == "":
+		return May(p.Roles, perm)
+	case p.ClientID == p.ID:
+		return Granted(p.Scopes, perm)
+	default:
+		return Granted(p.Scopes, perm) && May(p.Roles, perm)
+	}
+}
 
 // String is how the principal is shown in createdBy and updatedBy.
 func (p *Principal) String() string {

@@ -44,6 +44,7 @@ func (w *world) close() error {
 //	stoptwice                         SIGTERM twice; it must end long before its grace is over
 //	exits CODE ARG...                 run convoke; the exit code must be CODE
 //	http STATUS METHOD PATH [BODY]    body to stdout, headers to stderr; BODY is text or @FILE
+//	form STATUS PATH NAME=VALUE...    POST a form, as nobody; body to stdout, headers to stderr
 //	json PATH [VALUE]                 stdout is JSON and has PATH ("0.result.text", "." is all), with VALUE (a part suffices)
 //	capture NAME [PATH]               set a variable from stdout, or from a member of it
 //	example NAME                      deploy, invoke and compare a folder of examples
@@ -59,6 +60,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"stoptwice":  noNeg(cmdStopTwice),
 	"exits":      noNeg(cmdExits),
 	"http":       noNeg(cmdHTTP),
+	"form":       noNeg(cmdForm),
 	"json":       cmdJSON,
 	"capture":    noNeg(cmdCapture),
 	"example":    noNeg(cmdExample),

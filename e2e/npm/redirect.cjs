@@ -12,10 +12,10 @@ const { connect } = net.Socket.prototype;
 net.Socket.prototype.connect = function (...args) {
   const normalized = Array.isArray(args[0]) ? args[0] : net._normalizeArgs(args);
   const [options] = normalized;
-  if (options.path === undefined) {
+  if (!options.path) {
     const port = ports[options.port];
     if (!port) throw new Error(`unexpected connection to ${options.host}:${options.port}`);
-    Object.assign(options, { host: '127.0.0.1', port, lookup: undefined });
+    normalized[0] = { ...options, host: '127.0.0.1', port, lookup: undefined };
   }
   return connect.call(this, normalized);
 };

@@ -88,6 +88,9 @@ func (s *Service) Report(ctx context.Context, accountID string) ([]Limit, error)
 	var out []Limit
 	v := reflect.ValueOf(limits)
 	for i := range v.NumField() {
+		if !v.Field(i).CanInt() {
+			continue
+		}
 		l := Limit{Name: v.Type().Field(i).Tag.Get("yaml"), Limit: v.Field(i).Int()}
 		if d, ok := v.Field(i).Interface().(time.Duration); ok {
 			l.Limit, l.Unit = d.Milliseconds(), "ms"

@@ -38,6 +38,19 @@ func usedBy(store *sqlstore.Store) map[string]account.Used {
 			}
 			return n, err
 		},
+		"domainsPerAccount": counted(store.ListDomains),
+		"secretsPerAccount": counted(store.ListSecrets),
+		"schedulesPerAccount": counted(func(ctx context.Context, accountID string) ([]*convoke.Schedule, error) {
+			return store.ListSchedules(ctx, accountID, "")
+		}),
+	}
+}
+
+// counted counts what a list has: these lists are short.
+func counted[T any](list func(ctx context.Context, accountID string) ([]T, error)) account.Used {
+	return func(ctx context.Context, accountID string) (int, error) {
+		all, err := list(ctx, accountID)
+		return len(all), err
 	}
 }
 

@@ -27,6 +27,7 @@ import (
 	"convoke/internal/httpapi"
 	"convoke/internal/invoke"
 	"convoke/internal/metric"
+	"convoke/internal/oauth"
 	"convoke/internal/pool"
 	"convoke/internal/runlog"
 	"convoke/internal/schedule"
@@ -46,6 +47,7 @@ type App struct {
 	telemetry *telemetry.Telemetry
 	runlog    *runlog.Log
 	metric    *metric.Recorder
+	oauth     *oauth.Server
 	auth      *auth.Auth
 	account   *account.Service
 	fleet     *worker.Fleet
@@ -128,7 +130,10 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	a.runlog = runlog.New(runlog.Config{Store: a.store, Logger: a.log, Telemetry: a.telemetry, Retention: cfg.LogRetention})
 	a.metric = metric.New(metric.Config{Store: a.store, Logger: a.log, Telemetry: a.telemetry})
 	var err error
-	a.auth, err = auth.New(auth.Config{Tokens: a.store, People: a.store, Logger: a.log, SessionIdle: cfg.SessionIdle, SessionLifetime: cfg.SessionLifetime})
+	if err = a.wireOAuth(); err != nil {
+		return err
+	}
+	a.auth, err = auth.New(auth.Config{Tokens: a.store, People: a.store, JWT: a.oauth, Logger: a.log, SessionIdle: cfg.SessionIdle, SessionLifetime: cfg.SessionLifetime})
 	if err != nil {
 		return err
 	}
@@ -185,7 +190,7 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	a.handler, err = httpapi.New(httpapi.Config{
 		Functions: a.function,
 		Tester:    &invoke.Tester{Service: a.invoke, Store: a.store, Flush: a.runlog.Flush},
-		Log:       a.runlog, Logs: a.store, Metrics: a.metric, Invocations: a.store, Activities: a.store, Auth: a.auth, Accounts: a.account,
+		Log:       a.runlog, Logs: a.store, Metrics: a.metric, Invocations: a.store, Activities: a.store, Auth: a.auth, Accounts: a.account, OAuth: a.oauth,
 		Domains: a.domain, Calls: a.store, Secrets: a.secret, Schedules: a.schedule,
 		Identity: identity,
 		Gateway:  httpapi.Gateway{Invoke: gw.Invoke, Event: gw.Event, Implemented: gw.Implemented},
@@ -247,6 +252,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"pool", a.pool.Run, grace + 5*time.Second},
 		{"tokens", a.auth.Run, 5 * time.Second},
 		{"accounts", a.account.Run, 5 * time.Second},
+		{"keys and grants", a.oauth.Run, 5 * time.Second},
 		{"functions", a.function.Run, 15 * time.Second},
 		{"http", a.serve, grace + 2*time.Second},
 	}

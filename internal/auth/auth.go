@@ -52,6 +52,8 @@ type Config struct {
 	// SessionIdle ends a session that is not used for so long, SessionLifetime
 	// any session; 0 is 8 h and 24 h.
 	SessionIdle, SessionLifetime time.Duration
+	// JWT judges the tokens of the authorization server; nil refuses them.
+	JWT Verifier
 	// TTL is how long an answer of the store is believed; 0 is 30 s.
 	TTL time.Duration
 	// CacheSize is how many tokens are remembered; 0 is 10,000.
@@ -69,6 +71,7 @@ type People interface {
 type Auth struct {
 	tokens  convoke.TokenStore
 	people  People
+	jwt     Verifier
 	log     *slog.Logger
 	ttl     time.Duration
 	idle    time.Duration
@@ -120,7 +123,7 @@ func New(c Config) (*Auth, error) {
 		return nil, err
 	}
 	return &Auth{
-		tokens: c.Tokens, people: c.People, log: c.Logger, ttl: cmp.Or(c.TTL, 30*time.Second),
+		tokens: c.Tokens, people: c.People, jwt: c.JWT, log: c.Logger, ttl: cmp.Or(c.TTL, 30*time.Second),
 		idle: cmp.Or(c.SessionIdle, 8*time.Hour), life: cmp.Or(c.SessionLifetime, 24*time.Hour),
 		known: known, refused: refused, touches: make(chan touch, 256),
 	}, nil
@@ -130,14 +133,18 @@ func New(c Config) (*Auth, error) {
 // request has neither bearer token nor session cookie, or one that is unknown,
 // expired or revoked, or whose user or account is disabled; CodeForbidden when
 // a browser's request with a cookie could be another site's doing; and the
-// store's error when it cannot be asked. The principal must not be changed.
+// store's error when it cannot be asked. Tokens of the authorization server
+// are Config.JWT's to judge. The principal must not be changed.
 func (a *Auth) Authenticate(r *http.Request) (*convoke.Principal, error) {
 	text, ok := bearer(r)
 	if !ok {
+		if token, ok := dpop(r); ok {
+			return a.verify(r, token, true)
+		}
 		return a.authenticateCookie(r)
 	}
 	if len(text) != tokenLength || text[:len(Prefix)] != Prefix && text[:len(Prefix)] != sessionPrefix {
-		return nil, errBadToken()
+		return a.verify(r, text, false)
 	}
 	return a.lookup(r.Context(), text)
 }
@@ -170,8 +177,9 @@ func errBadToken() error {
 }
 
 // bearer is the token of the Authorization header.
-func bearer(r *http.Request) (string, bool) {
-	const scheme = "Bearer "
+func bearer(r *http.Request) (string, bool) { return credential(r, "Bearer ") }
+
+func credential(r *http.Request, scheme string) (string, bool) {
 	v := r.Header["Authorization"]
 	if len(v) != 1 || len(v[0]) <= len(scheme) || !strings.EqualFold(v[0][:len(scheme)], scheme) {
 		return "", false
@@ -276,6 +284,19 @@ func (a *Auth) record(ctx context.Context, t touch) error {
 func CheckMember(p *convoke.Principal, accountID string) error {
 	if p == nil || p.AccountID != accountID {
 		return convoke.Errorf(convoke.CodeForbidden, "the token is not for this account")
+	}
+	return nil
+}
+
+// CheckPerson is CheckMember, and refuses OAuth clients: what a person may do
+// for himself, such as making a token with his roles, is more than the scopes
+// that he granted one.
+func CheckPerson(p *convoke.Principal, accountID string) error {
+	if err := CheckMember(p, accountID); err != nil {
+		return err
+	}
+	if p.ClientID != "" {
+		return convoke.Errorf(convoke.CodeForbidden, "an OAuth client may not do this, whatever its scopes: sign in, or use a token")
 	}
 	return nil
 }

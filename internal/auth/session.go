@@ -37,6 +37,15 @@ type SignedIn struct {
 	CSRF    string
 }
 
+// HTTPCookie is the session for a browser. secure keeps it to HTTPS: a browser
+// keeps no such cookie of a server without it.
+func (s *SignedIn) HTTPCookie(secure bool) *http.Cookie {
+	return &http.Cookie{
+		Name: SessionCookie, Value: s.Cookie.Reveal(), Path: "/", Expires: s.Session.ExpiresAt,
+		HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode,
+	}
+}
+
 // StartSession makes a session of a user. Its texts are new, so that nobody
 // can have planted them. It returns CodeNotFound when the user is gone.
 func (a *Auth) StartSession(ctx context.Context, u *convoke.User, from, agent string) (*SignedIn, error) {
@@ -199,11 +208,17 @@ func (a *Auth) EndSessions(ctx context.Context, accountID, userID, keep string) 
 // ForgetUser makes what a user may do be read again, for his sessions and tokens.
 func (a *Auth) ForgetUser(accountID, userID string) {
 	a.forget(func(e *entry) bool { return e.principal.AccountID == accountID && e.principal.UserID == userID })
+	if a.jwt != nil {
+		a.jwt.ForgetUser(accountID, userID)
+	}
 }
 
 // ForgetAccount is ForgetUser for everybody of an account.
 func (a *Auth) ForgetAccount(accountID string) {
 	a.forget(func(e *entry) bool { return e.principal.AccountID == accountID })
+	if a.jwt != nil {
+		a.jwt.ForgetAccount(accountID)
+	}
 }
 
 // Idle is how long an unused session lasts.

@@ -184,7 +184,7 @@ func (a *app) root() *cobra.Command {
 		cmd.GroupID = "function"
 		root.AddCommand(cmd)
 	}
-	for _, cmd := range []*cobra.Command{a.serve(), a.tokenCommand(), a.runtimes(), a.configCommand(), a.doctor()} {
+	for _, cmd := range []*cobra.Command{a.serve(), a.tokenCommand(), a.clientCommand(), a.runtimes(), a.configCommand(), a.doctor()} {
 		cmd.GroupID = "server"
 		root.AddCommand(cmd)
 	}

@@ -65,7 +65,8 @@ type Config struct {
 	SessionIdle       time.Duration `yaml:"sessionIdle" env:"SESSION_IDLE" help:"a sign-in ends when it is not used for so long"`
 	SessionLifetime   time.Duration `yaml:"sessionLifetime" env:"SESSION_LIFETIME" help:"a sign-in ends after so long"`
 
-	OIDC OIDC `yaml:"oidc" envPrefix:"OIDC_"`
+	OIDC  OIDC  `yaml:"oidc" envPrefix:"OIDC_"`
+	OAuth OAuth `yaml:"oauth" envPrefix:"OAUTH_"`
 
 	Limits convoke.Limits `yaml:"limits" envPrefix:"LIMIT_"`
 	Egress Egress         `yaml:"egress" envPrefix:"EGRESS_"`
@@ -77,6 +78,13 @@ type Config struct {
 type Log struct {
 	Level  slog.Level `yaml:"level" env:"LEVEL" help:"debug, info, warn or error"`
 	Format string     `yaml:"format" env:"FORMAT" help:"text or json"`
+}
+
+// OAuth is how the authorization server issues tokens.
+type OAuth struct {
+	Issuer        string        `yaml:"issuer" env:"ISSUER" help:"URL that clients reach this server by, which names it in tokens, such as https://sentinel.example.com; the address it listens on otherwise"`
+	TokenLifetime time.Duration `yaml:"tokenLifetime" env:"TOKEN_LIFETIME" help:"how long an access token is good; some clients fetch one with every call when it is less than an hour"`
+	KeyRotation   time.Duration `yaml:"keyRotation" env:"KEY_ROTATION" help:"how long a key signs tokens before a new one takes its place"`
 }
 
 // Default is the configuration of a server that was told nothing. The values
@@ -103,6 +111,7 @@ func Default() *Config {
 		SessionIdle:       8 * time.Hour,
 		SessionLifetime:   24 * time.Hour,
 		OIDC:              OIDC{Account: convoke.DefaultAccountID, RoleClaim: "roles"},
+		OAuth:             OAuth{TokenLifetime: time.Hour, KeyRotation: 30 * 24 * time.Hour},
 
 		Limits: convoke.DefaultLimits(),
 		Egress: defaultEgress(),

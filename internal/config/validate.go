@@ -3,9 +3,11 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -64,6 +66,11 @@ func (c *Config) problems(unreadable []string) (problems []string) {
 
 	c.Egress.problems(say)
 	c.OIDC.problems(say)
+	within("oauth.tokenLifetime", c.OAuth.TokenLifetime, time.Hour, 24*time.Hour)
+	within("oauth.keyRotation", c.OAuth.KeyRotation, 24*time.Hour, 365*24*time.Hour)
+	if u, err := url.Parse(c.OAuth.Issuer); c.OAuth.Issuer != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.TrimSuffix(c.OAuth.Issuer, "/") != u.Scheme+"://"+u.Host) {
+		say("oauth.issuer", "must be a URL without a path, such as https://sentinel.example.com, not %q", c.OAuth.Issuer)
+	}
 
 	for _, s := range Settings() {
 		v := reflect.ValueOf(c).Elem().FieldByIndex(s.index)

@@ -17,6 +17,7 @@ import (
 	"convoke/internal/function"
 	"convoke/internal/httpx"
 	"convoke/internal/metric"
+	"convoke/internal/oauth"
 	"convoke/internal/oidc"
 	"convoke/internal/runlog"
 	"convoke/internal/schedule"
@@ -73,6 +74,7 @@ type Config struct {
 	Schedules   *schedule.Service
 	Auth        *auth.Auth
 	Accounts    *people.Service
+	OAuth       *oauth.Server
 	Gateway     Gateway
 	Probes      Probes
 	Identity    Identity
@@ -126,7 +128,7 @@ func New(c Config) (http.Handler, error) {
 func (c *Config) check() error {
 	for name, missing := range map[string]bool{
 		"Functions": c.Functions == nil, "Tester": c.Tester == nil, "Log": c.Log == nil, "Logs": c.Logs == nil,
-		"Metrics": c.Metrics == nil, "Invocations": c.Invocations == nil, "Activities": c.Activities == nil, "Auth": c.Auth == nil, "Accounts": c.Accounts == nil, "Logger": c.Logger == nil,
+		"Metrics": c.Metrics == nil, "Invocations": c.Invocations == nil, "Activities": c.Activities == nil, "Auth": c.Auth == nil, "Accounts": c.Accounts == nil, "OAuth": c.OAuth == nil, "Logger": c.Logger == nil,
 		"Domains": c.Domains == nil, "Calls": c.Calls == nil, "Secrets": c.Secrets == nil, "Schedules": c.Schedules == nil,
 		"Discovery": c.Discovery.Generations == nil,
 		"Gateway":   c.Gateway.Invoke == nil || c.Gateway.Event == nil || c.Gateway.Implemented == nil,

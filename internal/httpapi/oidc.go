@@ -43,7 +43,7 @@ func (s *server) finishOIDC(w http.ResponseWriter, r *http.Request, _ *convoke.P
 	if err := s.recordFollowed(r, in); err != nil {
 		return err
 	}
-	setSessionCookie(w, r, in.SignedIn)
+	http.SetCookie(w, in.SignedIn.HTTPCookie(secure(r)))
 	http.Redirect(w, r, person.Next, http.StatusFound)
 	return nil
 }

@@ -142,6 +142,9 @@ func (s schemas) operation(rt Route) operation {
 	}
 	op.Responses[strconv.Itoa(status)] = success
 	s.failures(op.Responses, rt)
+	if d.Form != nil {
+		s.form(&op, d.Form)
+	}
 	return op
 }
 

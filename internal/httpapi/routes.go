@@ -28,6 +28,7 @@ type Doc struct {
 	Query    []Param
 	Request  any    // a value of the body's type; nil: none
 	Optional bool   // the body may be left out
+	Form     any    // a value of the type of a form instead of Request
 	Response any    // a value of the answer's type; nil: none
 	Media    string // of the answer; "" is application/json
 	Status   int    // of success; 0 is 200
@@ -193,6 +194,8 @@ func (s *server) routes() []Route {
 	}
 	table = append(table, s.discoveryRoutes()...)
 	table = append(table, s.peopleRoutes()...)
+	table = append(table, s.clientRoutes()...)
+	table = append(table, s.oauthRoutes()...)
 	return append(table, s.Extra...)
 }
 

@@ -23,7 +23,12 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	}
 	// What a public route answers to nobody who sends nothing, unless 200.
 	public := map[string]int{"POST /api/account/{account}/login": 400, "POST /api/account/{account}/refresh": 401,
-		"GET /auth/oidc/login": 404, "GET /auth/oidc/callback": 404} // no provider
+		"GET /auth/oidc/login": 404, "GET /auth/oidc/callback": 404, // no provider
+		"POST /sentinel/api/account/{account}/app/token": 400, "POST /sentinel/api/v2/account/{account}/app/token": 400,
+		"POST /sentinel/api/account/{account}/token": 400, "POST /oauth2/token": 400, "POST /oauth2/revoke": 401,
+		"GET /sentinel/api/account/{account}/authorize": 400, "POST /sentinel/api/account/{account}/authorize": 400,
+		"GET /oauth2/authorize": 400, "POST /oauth2/authorize": 400,
+	}
 	for _, rt := range routes {
 		name := rt.Method + " " + rt.Path
 		if !rt.Rule.valid() {
@@ -82,7 +87,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 // example fills the wildcards of a path.
 func example(path string) string {
 	return strings.NewReplacer("{$}", "", "{account}", home, "{uuid}", "f1", "{version}", "1", "{event}", "conversational_command", "{token}", "t1", "{domain}", "d1", "{service}", "faasGW",
-		"{user}", "u1", "{id}", "30000003").Replace(path)
+		"{user}", "u1", "{client}", "c1", "{id}", "30000003").Replace(path)
 }
 
 // TestOtherAccountsDoNotShow compares the refusals for an account that exists

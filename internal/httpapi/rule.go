@@ -54,7 +54,7 @@ func (rl Rule) valid() bool {
 // check returns CodeForbidden unless the rule lets p into the account.
 func (rl Rule) check(p *convoke.Principal, account string) error {
 	if rl.member {
-		return auth.CheckMember(p, account)
+		return auth.CheckPerson(p, account)
 	}
 	return auth.Check(p, account, rl.perm)
 }

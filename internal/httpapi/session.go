@@ -39,7 +39,7 @@ func (s *server) login(w http.ResponseWriter, r *http.Request, _ *convoke.Princi
 	if err := s.recordSignIn(w, r, u, signed, "password"); err != nil {
 		return err
 	}
-	setSessionCookie(w, r, signed)
+	http.SetCookie(w, signed.HTTPCookie(secure(r)))
 	return httpx.WriteJSON(w, http.StatusOK, api.LoginResponse{
 		Bearer: signed.Bearer.Reveal(), CSRF: signed.CSRF, SessionID: signed.Cookie.Reveal(),
 		Config: api.LoginConfig{UserID: u.ID, LoginName: u.LoginName},
@@ -52,13 +52,6 @@ func (s *server) recordSignIn(w http.ResponseWriter, r *http.Request, u *convoke
 	p := &convoke.Principal{AccountID: u.AccountID, ID: u.ID, Name: u.LoginName, UserID: u.ID}
 	httpx.SetPrincipal(w, p)
 	return s.record(r, p, "session.create", signed.Session.ID, u.LoginName, nil, map[string]string{"by": by, "agent": signed.Session.Agent})
-}
-
-func setSessionCookie(w http.ResponseWriter, r *http.Request, signed *auth.SignedIn) {
-	http.SetCookie(w, &http.Cookie{
-		Name: auth.SessionCookie, Value: signed.Cookie.Reveal(), Path: "/", Expires: signed.Session.ExpiresAt,
-		HttpOnly: true, Secure: secure(r), SameSite: http.SameSiteLaxMode,
-	})
 }
 
 // secure reports whether a browser may keep the cookie for HTTPS only: it

@@ -23,6 +23,7 @@ import (
 	"convoke/internal/httpx"
 	"convoke/internal/invoke"
 	"convoke/internal/metric"
+	"convoke/internal/oauth"
 	"convoke/internal/runlog"
 	"convoke/internal/schedule"
 	"convoke/internal/secret"
@@ -60,7 +61,15 @@ func setup(t *testing.T) *world {
 		meter: metric.New(metric.Config{Store: store}),
 	}
 	silent := slog.New(slog.DiscardHandler)
-	people, err := auth.New(auth.Config{Tokens: store, People: store, Logger: silent})
+	keys, err := oauth.OpenKeys(oauth.KeysConfig{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := oauth.New(oauth.Config{Store: store, Keys: keys, Issuer: "https://sentinel.example.com", Logger: silent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	people, err := auth.New(auth.Config{Tokens: store, People: store, JWT: server, Logger: silent})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +88,7 @@ func setup(t *testing.T) *world {
 	schedules := schedule.New(schedule.Config{Store: store, Invoker: idle{}, Limits: convoke.DefaultLimits(), Logger: silent})
 	drain := make(chan struct{})
 	w.config = Config{
-		Functions: functions, Tester: tester{functions}, Log: w.log, Logs: store, Metrics: w.meter, Invocations: store, Activities: store, Auth: people, Accounts: accounts,
+		Functions: functions, Tester: tester{functions}, Log: w.log, Logs: store, Metrics: w.meter, Invocations: store, Activities: store, Auth: people, Accounts: accounts, OAuth: server,
 		Domains: domain.New(domain.Config{Store: store, Limits: convoke.DefaultLimits()}), Calls: store, Secrets: secrets, Schedules: schedules,
 		Gateway:       Gateway{Invoke: answer(`"invoked"`), Event: answer(`[]`), Implemented: answer(`{"implemented":false}`)},
 		Probes:        Probes{Live: http.HandlerFunc(alive), Ready: http.HandlerFunc(alive), Metrics: http.HandlerFunc(alive)},
@@ -207,7 +216,7 @@ func alive(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "o
 // that does not exist.
 func (w *world) do(t *testing.T, as, method, path, body string, header http.Header) (int, http.Header, string) {
 	t.Helper()
-	if !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/auth/") && !slices.Contains([]string{"/livez", "/readyz", "/metrics", "/openapi.json"}, path) {
+	if !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/auth/") && !strings.HasPrefix(path, "/sentinel/") && !strings.HasPrefix(path, "/oauth2/") && !strings.HasPrefix(path, "/.well-known/") && !slices.Contains([]string{"/livez", "/readyz", "/metrics", "/openapi.json"}, path) {
 		path = "/api/account/" + home + path
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // a stream that should have refused does not end

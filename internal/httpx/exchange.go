@@ -23,6 +23,8 @@ var (
 	noSniff     = []string{"nosniff"}
 	noStore     = []string{"no-store"}
 	noResources = []string{"default-src 'none'; frame-ancestors 'none'"}
+	// Both schemes that tokens come in; RFC 9449, section 7.1.
+	challenges = []string{`Bearer realm="convoke"`, `DPoP realm="convoke", algs="ES256 ES384 RS256 PS256"`}
 )
 
 // Wrap gives every request its id and its log line, catches panics, sets the
@@ -166,7 +168,7 @@ func (e *Edge) fail(x *exchange, r *http.Request, err error) {
 	status := api.Status(shown.Code)
 	switch status {
 	case http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", `Bearer realm="convoke"`)
+		h["Www-Authenticate"] = challenges
 	case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
 		h.Set("Connection", "close") // the rest of the body is not worth reading
 	}

@@ -76,7 +76,7 @@ func TestErrors(t *testing.T) {
 		"throttled": {err: &convoke.Error{Code: convoke.CodeThrottled, Message: "m", RetryAfter: 1100 * time.Millisecond}, status: 429,
 			body: `{"code":"convoke.invoke.throttled","message":"m"}`, header: http.Header{"Retry-After": {"2"}}, level: "INFO"},
 		"unauthorized": {err: convoke.Errorf(convoke.CodeUnauthorized, "m"), status: 401,
-			body: `{"code":"convoke.auth.unauthorized","message":"m"}`, header: http.Header{"Www-Authenticate": {`Bearer realm="convoke"`}}, level: "INFO"},
+			body: `{"code":"convoke.auth.unauthorized","message":"m"}`, header: http.Header{"Www-Authenticate": {`Bearer realm="convoke"`, `DPoP realm="convoke", algs="ES256 ES384 RS256 PS256"`}}, level: "INFO"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -37,6 +37,8 @@ const (
 	flightBytes  = 2 << 10
 	// providerTime bounds each request to the provider.
 	providerTime = 10 * time.Second
+	// pauseTime is how long a provider that was away is not asked.
+	pauseTime = 5 * time.Second
 )
 
 // Config of a Provider. Issuer, ClientID and URL must be given.
@@ -59,8 +61,10 @@ type Provider struct {
 	config Config
 	http   *http.Client
 
-	mu    sync.Mutex
-	found *oidc.Provider // nil until the provider was reached
+	mu     sync.Mutex
+	found  *oidc.Provider // nil until the provider was reached
+	failed error          // why it was not, the last time
+	again  time.Time      // not to be asked before
 }
 
 // New makes a Provider. It asks nobody: a provider that is away when the
@@ -234,10 +238,15 @@ func (p *Provider) client(ctx context.Context) (*oauth2.Config, *oidc.Provider, 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.found == nil {
+		// Those who waited while it did not answer do not ask one by one.
+		if time.Now().Before(p.again) {
+			return nil, nil, p.failed
+		}
 		// The provider keeps the context for fetching keys later on.
 		found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.http), p.config.Issuer)
 		if err != nil {
-			return nil, nil, away(err)
+			p.failed, p.again = away(err), time.Now().Add(pauseTime)
+			return nil, nil, p.failed
 		}
 		p.found = found
 	}
@@ -248,7 +257,7 @@ func (p *Provider) client(ctx context.Context) (*oauth2.Config, *oidc.Provider, 
 }
 
 func away(err error) error {
-	return &convoke.Error{Code: convoke.CodeUnavailable, Message: "the identity provider does not answer: try again in a moment", RetryAfter: 5 * time.Second, Cause: err}
+	return &convoke.Error{Code: convoke.CodeUnavailable, Message: "the identity provider does not answer: try again in a moment", RetryAfter: pauseTime, Cause: err}
 }
 
 // person reads claims that were checked.

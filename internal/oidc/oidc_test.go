@@ -1,7 +1,10 @@
 package oidc
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -61,5 +64,27 @@ func TestPrintable(t *testing.T) {
 	t.Parallel()
 	if got := printable("a\x1b[31mb\n" + strings.Repeat("x", 300)); strings.ContainsAny(got, "\x1b\n") || len(got) != 200 {
 		t.Errorf("printable: %q", got)
+	}
+}
+
+// TestProviderIsAway: a provider that does not answer is asked once in a
+// while, however many people try to sign in.
+func TestProviderIsAway(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	down := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	defer down.Close()
+	p := New(Config{Issuer: down.URL, ClientID: "x", URL: "http://localhost"})
+	for range 20 {
+		err := p.Begin(httptest.NewRecorder(), httptest.NewRequest("GET", "/auth/oidc/login", nil), "/", false)
+		if convoke.ErrorCode(err) != convoke.CodeUnavailable {
+			t.Errorf("got %v, want CodeUnavailable", err)
+		}
+	}
+	if n := asked.Load(); n != 1 {
+		t.Errorf("the provider was asked %d times, want once", n)
 	}
 }

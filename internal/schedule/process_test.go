@@ -95,7 +95,7 @@ func (m mortal) FinishRun(ctx context.Context, r *convoke.ScheduleRun) error {
 }
 
 func child(dir, dies string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute) // for what takes milliseconds
 	defer cancel()
 	store, err := sqlstore.Open(ctx, sqlstore.Config{Dir: dir})
 	if err != nil {

@@ -56,6 +56,8 @@ var (
 	_ convoke.SessionStore    = (*Store)(nil)
 	_ convoke.SecretStore     = (*Store)(nil)
 	_ convoke.ScheduleStore   = (*Store)(nil)
+	_ convoke.ClientStore     = (*Store)(nil)
+	_ convoke.GrantStore      = (*Store)(nil)
 )
 
 //go:embed migrations

@@ -30,6 +30,8 @@ type Store interface {
 	convoke.SessionStore
 	convoke.SecretStore
 	convoke.ScheduleStore
+	convoke.ClientStore
+	convoke.GrantStore
 }
 
 // Run runs the suite. Each test opens a store of its own, which open closes
@@ -83,6 +85,9 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"ScheduleRuns", testScheduleRuns},
 		{"ClaimRunsOnce", testClaimRunsOnce},
 		{"ScheduleRunsEvict", testEvictRuns},
+		{"Clients", testClients},
+		{"Grants", testGrants},
+		{"ConcurrentGrants", testConcurrentGrants},
 		{"AccountsAreApart", testIsolation},
 		{"ConcurrentSaves", testConcurrentSaves},
 		{"ConcurrentUpdates", testConcurrentUpdates},

@@ -1,0 +1,76 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"convoke"
+)
+
+const grantColumns = `id, account_id, client_id, user_id, created_at, expires_at, revoked_at, code_expires_at, code_used_at, redirect_given,
+	code_hash, refresh_hash, key_thumbprint, scopes, challenge, nonce, redirect_uri`
+
+func scanGrant(r row) (*convoke.Grant, error) {
+	g := &convoke.Grant{}
+	return g, r.Scan(&g.ID, &g.AccountID, &g.ClientID, &g.UserID, timeColumn{&g.CreatedAt}, timeColumn{&g.ExpiresAt}, timeColumn{&g.RevokedAt},
+		timeColumn{&g.CodeExpiresAt}, timeColumn{&g.CodeUsedAt}, &g.RedirectGiven,
+		&g.CodeHash, &g.RefreshHash, &g.KeyThumbprint, jsonColumn{&g.Scopes}, &g.Challenge, &g.Nonce, &g.RedirectURI)
+}
+
+func missingGrant() error {
+	return convoke.Errorf(convoke.CodeNotFound, "the grant does not exist")
+}
+
+// CreateGrant adds a grant; CodeConflict when its id is taken, CodeNotFound
+// when there is no such account or client.
+func (s *Store) CreateGrant(ctx context.Context, g *convoke.Grant) error {
+	scopes, err := jsonText(g.Scopes, len(g.Scopes))
+	if err != nil {
+		return err
+	}
+	return s.main.write(ctx, func(t tx) error {
+		_, err := t.exec(ctx, `INSERT INTO grants (`+grantColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			g.ID, g.AccountID, g.ClientID, g.UserID, nanos(g.CreatedAt), nanos(g.ExpiresAt), nanos(g.RevokedAt), nanos(g.CodeExpiresAt), nanos(g.CodeUsedAt),
+			flag(g.RedirectGiven), bytes(g.CodeHash), bytes(g.RefreshHash), g.KeyThumbprint, scopes, g.Challenge, g.Nonce, g.RedirectURI)
+		return err
+	})
+}
+
+// FindGrant returns CodeNotFound when there is none.
+func (s *Store) FindGrant(ctx context.Context, id string) (*convoke.Grant, error) {
+	return find(ctx, s.main.read, scanGrant, missingGrant, `SELECT `+grantColumns+` FROM grants WHERE id = ?`, id)
+}
+
+// UpdateGrant runs change on the stored grant inside one write transaction and
+// stores what it leaves of the code's use, the refresh token and the
+// revocation: the rest of a grant never changes. An error from change is
+// returned as it is and nothing is stored. CodeNotFound when there is none.
+func (s *Store) UpdateGrant(ctx context.Context, id string, change func(*convoke.Grant) error) (*convoke.Grant, error) {
+	var g *convoke.Grant
+	err := s.main.write(ctx, func(t tx) (err error) {
+		if g, err = find(ctx, t.conn, scanGrant, missingGrant, `SELECT `+grantColumns+` FROM grants WHERE id = ?`+t.dialect.lockRow, id); err != nil {
+			return err
+		}
+		if err := change(g); err != nil {
+			return err
+		}
+		_, err = t.exec(ctx, `UPDATE grants SET code_used_at = ?, refresh_hash = ?, key_thumbprint = ?, revoked_at = ? WHERE id = ?`,
+			nanos(g.CodeUsedAt), bytes(g.RefreshHash), g.KeyThumbprint, nanos(g.RevokedAt), id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// DeleteGrantsBefore removes at most limit grants that expired before that
+// time and returns how many.
+func (s *Store) DeleteGrantsBefore(ctx context.Context, before time.Time, limit int) (int, error) {
+	var n int64
+	err := s.main.write(ctx, func(t tx) (err error) {
+		n, err = t.exec(ctx, `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires_at < ? ORDER BY expires_at LIMIT ?)`, nanos(before), limit)
+		return err
+	})
+	return int(n), err
+}
