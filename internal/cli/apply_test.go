@@ -220,7 +220,8 @@ func TestBadAccounts(t *testing.T) {
 		"secrets:\n  - {name: x/y, fromEnv: y}":                                  "bad.yaml:2: ",
 		"a: [":                                                                   "bad.yaml: ",
 		"domains: []\n---\nfunctions: []":                                        "bad.yaml:2: only one document is read",
-		"1: 2":                                                                   "bad.yaml: ",
+		"domains: &a [x, x, x, x, x, x, x, x, x]\nschedules: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\nx: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]\nx1: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c]\nx2: &e [*d, *d, *d, *d, *d, *d, *d, *d, *d]\nx3: &f [*e, *e, *e, *e, *e, *e, *e, *e, *e]\nx4: &g [*f, *f, *f, *f, *f, *f, *f, *f, *f]\nx5: [*g, *g, *g, *g, *g, *g, *g, *g]": "alias",
+		"1: 2": "bad.yaml: ",
 	} {
 		s.file("bad.yaml", text)
 		got := s.run("apply", "-f", "bad.yaml", "--yes")

@@ -182,7 +182,7 @@ func parseAccount(name, text string) (*accountFile, error) {
 	}
 	b, err := json.Marshal(value)
 	if err != nil {
-		return nil, fmt.Errorf("%s: a name is no text: %w", name, err)
+		return nil, fmt.Errorf("%s: it holds what JSON does not have: %w", name, err)
 	}
 	if err := json.Unmarshal(b, f); err != nil {
 		line := top.Line

@@ -62,7 +62,8 @@ variables. The event is fixed when the function is created.`,
   convoke deploy examples/greeting
   convoke deploy greeting orders
   convoke deploy . --name orders --event conversational_command --env REGION=eu --timeout 5s`,
-		Args: cobra.ArbitraryArgs,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: a.completePaths,
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			f.changed = cmd.Flags().Changed
 			if len(paths) == 0 && !f.all {

@@ -260,6 +260,11 @@ func TestPushCompletion(t *testing.T) {
 	s.want(ExitOK, nil, nil, "init", "greeting", "orders")
 	s.want(ExitOK, []string{"greeting", "orders"}, nil, "__complete", "push", "")
 	s.want(ExitOK, []string{"!greeting\n", "orders"}, nil, "__complete", "push", "greeting", "")
+	s.want(ExitOK, []string{"greeting", "orders", ":0\n"}, nil, "__complete", "deploy", "")
+	s.want(ExitOK, []string{"Projects:"}, nil)
+	for _, name := range []string{"init", "push", "pull", "apply", "export"} {
+		s.want(ExitOK, []string{"Usage:", "Examples:", "convoke " + name}, nil, name, "--help")
+	}
 }
 
 // TestDeployNames: in a project, names of functions do for paths.

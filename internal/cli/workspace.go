@@ -75,25 +75,21 @@ func (a *app) workspace() (*workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, shown := range []string{"..", "../.."} {
-		root, err := a.open(shown)
-		if err != nil {
-			return nil, nil // it may not be read, so it is no workspace of this user
-		}
-		names, err := folders(root, functionsDir)
-		if err != nil {
-			continue
-		}
-		if shown == ".." {
-			if same(root, functionsDir, self) {
-				return &workspace{root: root, shown: shown}, nil
-			}
-			continue
-		}
-		for _, name := range names {
-			if same(root, path.Join(functionsDir, name), self) {
-				return &workspace{root: root, shown: shown, here: name}, nil
-			}
+	// What may not be read is no workspace of this user.
+	if above, err := a.open(".."); err == nil && same(above, functionsDir, self) {
+		return &workspace{root: above, shown: ".."}, nil
+	}
+	above, err := a.open("../..")
+	if err != nil {
+		return nil, nil
+	}
+	names, err := folders(above, functionsDir)
+	if err != nil {
+		return nil, nil
+	}
+	for _, name := range names {
+		if same(above, path.Join(functionsDir, name), self) {
+			return &workspace{root: above, shown: "../..", here: name}, nil
 		}
 	}
 	return nil, nil
@@ -305,6 +301,12 @@ func (a *app) neighbours() ([]place, error) {
 		}
 	}
 	return all, nil
+}
+
+// completePaths completes with functions that lie here, and with files.
+func (a *app) completePaths(cmd *cobra.Command, given []string, word string) ([]string, cobra.ShellCompDirective) {
+	names, _ := a.completePlaces(cmd, given, word)
+	return names, cobra.ShellCompDirectiveDefault
 }
 
 // completePlaces completes with functions that lie here and are not named yet.
