@@ -72,7 +72,7 @@ func (p *planner) planSecrets(ctx context.Context) error {
 	extra := map[string]bool{}
 	had := map[string]string{}
 	for _, s := range list {
-		had[s.Name], extra[s.Name] = s.Type, !s.System
+		had[s.Name], extra[s.Name] = s.Type, true
 	}
 	for i := range p.file.Secrets {
 		s := &p.file.Secrets[i]

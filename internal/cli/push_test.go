@@ -154,6 +154,25 @@ func TestPushSeesOthers(t *testing.T) {
 	}
 }
 
+// TestPushSettings: a change of settings alone is a change; the runtime that
+// the server filled in is none.
+func TestPushSettings(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	s.want(ExitOK, nil, nil, "init", "a")
+	s.want(ExitOK, nil, nil, "push", "a", "--yes")
+	s.fake.functions[0].Versions[0].Runtime = convoke.DefaultRuntime
+	s.want(ExitOK, []string{"unchanged"}, nil, "push", "a")
+	s.want(ExitOK, []string{"unchanged"}, nil, "pull", "a")
+	s.file("functions/a/config.json", `{"settings":{"runtime":"node24"}}`)
+	s.want(ExitOK, []string{`+runtime: "node24"`, "a     change "}, nil, "push", "a", "--plan")
+	s.file("functions/a/config.json", `{"settings":{"contract":"v1","concurrency":2},"allowedDomains":["x.example.com"]}`)
+	s.want(ExitOK, []string{`+allowedDomains: ["x.example.com"]`, `+contract: "v1"`, "+concurrency: 2"}, nil, "push", "a", "--plan")
+	// Other people's text does not steer the terminal.
+	s.fake.saveElsewhere("a", "// \x1b[2J\n")
+	s.want(ExitOK, []string{`-// \x1b[2J`, "!\x1b"}, nil, "push", "a", "--plan")
+}
+
 func TestPushBusy(t *testing.T) {
 	t.Parallel()
 	s := newShell(t)
