@@ -40,7 +40,7 @@ func state() cli.State {
 	}
 	executable, _ := os.Executable() // only a hint where to look for the Node builds
 	return cli.State{
-		Args: os.Args[1:], Env: env, Executable: executable, Version: version,
+		Args: os.Args[1:], Env: env, Executable: executable, Version: version, OpenRoot: os.OpenRoot,
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		StdinTTY: term.IsTerminal(int(os.Stdin.Fd())), StdoutTTY: term.IsTerminal(int(os.Stdout.Fd())), StderrTTY: term.IsTerminal(int(os.Stderr.Fd())),
 		ReadPassword: readPassword,

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"strings"
 	"time"
 
@@ -43,6 +44,9 @@ type State struct {
 	OpenDir func(dir string) fs.FS
 
 	Server ServerCommands
+
+	// OpenRoot gives a folder to read and write in: os.OpenRoot.
+	OpenRoot func(dir string) (*os.Root, error)
 }
 
 // ServerCommands are the commands that run the server's own code.
@@ -98,6 +102,7 @@ type Runtime struct {
 // those below it.
 func Run(ctx context.Context, s State) int {
 	a := &app{State: s}
+	defer a.closeOpened()
 	root := a.root()
 	root.SetArgs(s.Args)
 	root.SetIn(s.Stdin)
@@ -120,6 +125,7 @@ type app struct {
 	token   string
 	profile string
 	json    bool
+	opened  []*os.Root
 }
 
 const longHelp = `Convoke runs small JavaScript and TypeScript functions for conversations.
@@ -169,6 +175,7 @@ func (a *app) root() *cobra.Command {
 	f.BoolVar(&a.json, "json", false, "print JSON")
 
 	root.AddGroup(&cobra.Group{ID: "function", Title: "Functions:"}, &cobra.Group{ID: "server", Title: "Server:"})
+	a.addProjectCommands(root)
 	for _, cmd := range []*cobra.Command{a.deploy(), a.invoke(), a.list(), a.logs(), a.invocations(), a.versions(), a.rollback(), a.undeploy(), a.remove(), a.domainCommand()} {
 		cmd.GroupID = "function"
 		root.AddCommand(cmd)

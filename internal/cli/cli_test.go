@@ -192,7 +192,7 @@ func TestExitCodesCoverAllCodes(t *testing.T) {
 			t.Errorf("%s has no exit code", code)
 		}
 	}
-	if got := strings.Count(exitCodes().Long, "\n") + 1; got != 11 {
-		t.Errorf("help describes %d exit codes, want 11", got)
+	if got := strings.Count(exitCodes().Long, "\n") + 1; got != 12 {
+		t.Errorf("help describes %d exit codes, want 12", got)
 	}
 }

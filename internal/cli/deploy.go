@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -32,13 +34,14 @@ type deployFlags struct {
 	memory, concurrency      int
 	minInstances, maxInst    int
 	wait                     time.Duration
+	all                      bool
 	changed                  func(flag string) bool
 }
 
 func (a *app) deploy() *cobra.Command {
 	var f deployFlags
 	cmd := &cobra.Command{
-		Use:   "deploy PATH",
+		Use:   "deploy PATH|NAME...",
 		Short: "Create or update a function from a file or folder, and make it live",
 		Long: `Creates the function if there is none of that name, saves the code as a new
 version, makes it live, waits until it serves, and prints its uuid.
@@ -50,18 +53,27 @@ description, environmentVariables, allowedDomains and settings (timeoutMs,
 memoryMiB, concurrency, minInstances, maxInstances, idleTimeoutSeconds, runtime,
 contract); flags have precedence over it.
 
+In a project, the name of a function in functions does for its path, and --all
+for all of them. Of several functions those that can be deployed are.
+
 What neither flags nor config.json say stays as it is. --env adds to the
 variables. The event is fixed when the function is created.`,
 		Example: `  convoke deploy hello.js
   convoke deploy examples/greeting
+  convoke deploy greeting orders
   convoke deploy . --name orders --event conversational_command --env REGION=eu --timeout 5s`,
-		Args: args("PATH"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: a.completePaths,
+		RunE: func(cmd *cobra.Command, paths []string) error {
 			f.changed = cmd.Flags().Changed
-			return a.runDeploy(cmd.Context(), args[0], f)
+			if len(paths) == 0 && !f.all {
+				return args("PATH")(cmd, nil)
+			}
+			return a.runDeploy(cmd.Context(), paths, f)
 		},
 	}
 	fl := cmd.Flags()
+	fl.BoolVarP(&f.all, "all", "a", false, "all functions that lie here")
 	fl.StringVar(&f.name, "name", "", "name of the function (default: of config.json, else of the folder or file)")
 	fl.StringVar(&f.event, "event", "", `event to listen to, or "No Event"`)
 	fl.StringVar(&f.description, "description", "", "what the function does")
@@ -80,12 +92,8 @@ variables. The event is fixed when the function is created.`,
 	return cmd
 }
 
-func (a *app) runDeploy(ctx context.Context, path string, f deployFlags) error {
-	p, err := a.readProject(path)
-	if err != nil {
-		return err
-	}
-	name, err := nameOf(p, f)
+func (a *app) runDeploy(ctx context.Context, paths []string, f deployFlags) error {
+	all, err := a.deployables(paths, f)
 	if err != nil {
 		return err
 	}
@@ -96,20 +104,136 @@ func (a *app) runDeploy(ctx context.Context, path string, f deployFlags) error {
 	if err != nil {
 		return err
 	}
-
-	fn, created, err := a.ensure(ctx, c, name, p, f)
-	if err != nil {
-		return err
-	}
-	fn, err = a.saveAndDeploy(ctx, c, fn, p, f)
-	if err != nil {
-		err = placed(err, p)
-		if created {
-			err = leftover(err, name)
+	var done []*api.Function
+	var failed []*outcomeOf
+	for _, d := range all {
+		fn, err := a.deployOne(ctx, c, d, f)
+		if stopped(err) {
+			return err
 		}
-		return err
+		if err != nil {
+			o := &outcomeOf{Name: d.name}
+			o.fail(err)
+			failed = append(failed, o)
+			continue
+		}
+		done = append(done, fn)
+		if a.json && len(all) > 1 {
+			continue // they become one list
+		}
+		if err := a.printDeployed(fn); err != nil {
+			return err
+		}
 	}
-	return a.printDeployed(fn)
+	if a.json && len(all) > 1 {
+		list := make([]deployedFunction, len(done))
+		for i, fn := range done {
+			list[i] = newDeployed(fn)
+		}
+		if err := a.printJSON(list); err != nil {
+			return err
+		}
+	}
+	return a.several(failed, len(all), "functions were not deployed")
+}
+
+// deployOne creates or saves a function and makes it live.
+func (a *app) deployOne(ctx context.Context, c *client.Client, d *deployable, f deployFlags) (*api.Function, error) {
+	fn, created, err := a.ensure(ctx, c, d.name, d.p, f)
+	if err != nil {
+		return nil, err
+	}
+	fn, err = a.saveAndDeploy(ctx, c, fn, d.p, f)
+	if err != nil {
+		err = placed(err, d.p)
+		if created {
+			err = leftover(err, d.name)
+		}
+		return nil, err
+	}
+	// Files that know which version they are must know the new one, or the next
+	// push would take it for somebody else's.
+	if d.at != nil && d.p.config.Version > 0 {
+		err = d.at.keepVersion(d.p, fn.LatestVersion)
+	}
+	return fn, err
+}
+
+// deployable is one function that deploy was told of.
+type deployable struct {
+	p    *project
+	name string
+	at   *place // nil for a file
+}
+
+// deployables reads all functions before the first one is deployed.
+func (a *app) deployables(paths []string, f deployFlags) ([]*deployable, error) {
+	if f.name != "" && (f.all || len(paths) > 1) {
+		return nil, usagef("--name names one function; leave it out for several")
+	}
+	var all []*deployable
+	if f.all {
+		places, err := a.places(paths, true)
+		if err != nil {
+			return nil, err
+		}
+		for _, at := range places {
+			d, err := readDeployable(at)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, d)
+		}
+		return all, nil
+	}
+	for _, path := range paths {
+		d, err := a.deployable(path, f)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
+
+// deployable is what lies at a path, or where nothing does the function of that
+// name in the project.
+func (a *app) deployable(path string, f deployFlags) (*deployable, error) {
+	_, err := fs.Stat(a.OpenDir(filepath.Dir(path)), filepath.Base(path))
+	if errors.Is(err, fs.ErrNotExist) && f.name == "" && isName(path) {
+		w, err := a.workspace()
+		if err != nil {
+			return nil, err
+		}
+		if w != nil && w.function(path).exists() {
+			return readDeployable(w.function(path))
+		}
+	}
+	p, err := a.readProject(path)
+	if err != nil {
+		return nil, err
+	}
+	d := &deployable{p: p}
+	if d.name, err = nameOf(p, f); err != nil {
+		return nil, err
+	}
+	if p.folder && p.config.Version > 0 {
+		root, err := a.open(path)
+		if err != nil {
+			return nil, err
+		}
+		d.at = &place{root: root, dir: ".", dirs: p.dir}
+	}
+	return d, nil
+}
+
+func readDeployable(at place) (*deployable, error) {
+	p, err := at.read()
+	if err != nil {
+		return nil, err
+	}
+	name, err := at.function(p)
+	return &deployable{p, name, &at}, err
 }
 
 // nameOf is what the function is called: by the flag, config.json, or the name
@@ -137,9 +261,9 @@ func (f *deployFlags) checkEnv() error {
 // ensure finds the function, or creates it, and brings its description and
 // skills up to date; created tells the two apart.
 func (a *app) ensure(ctx context.Context, c *client.Client, name string, p *project, f deployFlags) (fn *api.Function, created bool, err error) {
-	event, eventGiven := f.event, f.changed("event")
-	if !eventGiven && p.config.Event != nil {
-		event, eventGiven = *p.config.Event, true
+	event, eventGiven := p.config.event()
+	if f.changed("event") {
+		event, eventGiven = f.event, true
 	}
 	if event == noEvent {
 		event = ""
@@ -157,11 +281,8 @@ func (a *app) ensure(ctx context.Context, c *client.Client, name string, p *proj
 	if err != nil {
 		return nil, false, err
 	}
-	if eventGiven && event != fn.EventID {
-		return nil, false, &hinted{
-			convoke.Errorf(convoke.CodeConflict, "%s listens to %s, and the event of a function is fixed", name, cmp.Or(fn.EventID, "no event")),
-			"deploy it under another name, or remove it first: convoke remove --undeploy " + name,
-		}
+	if err := fixedEvent(fn, event, eventGiven); err != nil {
+		return nil, false, err
 	}
 	var update api.UpdateFunctionRequest
 	if described && description != fn.Description {
@@ -334,15 +455,22 @@ func placed(err error, p *project) error {
 	return &moved
 }
 
+// deployedFunction is what deploy prints as JSON.
+type deployedFunction struct {
+	UUID    string `json:"uuid"`
+	Name    string `json:"name"`
+	EventID string `json:"eventId,omitempty"`
+	State   string `json:"state"`
+	Version int    `json:"version"`
+}
+
+func newDeployed(fn *api.Function) deployedFunction {
+	return deployedFunction{fn.UUID, fn.Name, fn.EventID, fn.State, *fn.DeployedVersion}
+}
+
 func (a *app) printDeployed(fn *api.Function) error {
 	if a.json {
-		return a.printJSON(struct {
-			UUID    string `json:"uuid"`
-			Name    string `json:"name"`
-			EventID string `json:"eventId,omitempty"`
-			State   string `json:"state"`
-			Version int    `json:"version"`
-		}{fn.UUID, fn.Name, fn.EventID, fn.State, *fn.DeployedVersion})
+		return a.printJSON(newDeployed(fn))
 	}
 	_, err := fmt.Fprintln(a.Stdout, fn.UUID)
 	return err

@@ -147,5 +147,5 @@ func TestDeployAllowedDomains(t *testing.T) {
 		t.Errorf("what nobody said was sent: %s", body)
 	}
 	s.file("fn/config.json", `{"allowedDomains":"api.example.com"}`)
-	s.want(ExitUsage, nil, []string{`fn/config.json: allowedDomains is a list such as ["api.example.com"]`}, "deploy", "fn")
+	s.want(ExitUsage, nil, []string{`fn/config.json:1:2: allowedDomains is a list such as ["api.example.com"]`}, "deploy", "fn")
 }

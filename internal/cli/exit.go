@@ -26,6 +26,7 @@ const (
 	ExitBuild       = 7   // the code could not be built or loaded
 	ExitFunction    = 8   // the function itself failed
 	ExitLimit       = 9   // too many calls, or another limit
+	ExitChanges     = 10  // --plan --exit-code: something would change
 	ExitInterrupted = 130 // stopped by a signal
 )
 
@@ -43,6 +44,7 @@ func exitCodes() *cobra.Command {
   7    the code could not be built or loaded
   8    the function itself failed: it threw, crashed, ran out of time or memory
   9    too many invocations, or another limit
+  10   with --plan --exit-code: something would change
   130  stopped by a signal`,
 	}
 }
@@ -58,6 +60,12 @@ func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(f
 func exitOf(err error) int {
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return ExitUsage
+	}
+	if several, ok := errors.AsType[*severalError](err); ok {
+		return exitOf(several.first)
+	}
+	if _, ok := errors.AsType[*changesError](err); ok {
+		return ExitChanges
 	}
 	switch convoke.ErrorCode(err) {
 	case convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeValidationSyntax, convoke.CodeValidationLambda,

@@ -33,6 +33,7 @@ type fake struct {
 	invocations []api.Invocation
 	tokens      []api.Token
 	domains     []api.Domain
+	things      fakeThings
 	calls       []api.Call
 	requests    []string          // method and path below the account
 	bodies      map[string]string // last body by method and path without ids
@@ -116,6 +117,7 @@ func newFake(t *testing.T) *fake {
 	handle("GET /functions/{id}/invocations", f.with(func(w http.ResponseWriter, fn *api.Function, _ []byte) { reply(w, f.invocations) }))
 	handle("GET /functions/{id}/calls", f.with(func(w http.ResponseWriter, fn *api.Function, _ []byte) { reply(w, f.calls) }))
 	f.handleDomains(handle)
+	f.things.handle(handle)
 	handle("GET /tokens", func(w http.ResponseWriter, r *http.Request, _ []byte) { reply(w, f.tokens) })
 	handle("DELETE /tokens/{id}", func(w http.ResponseWriter, r *http.Request, _ []byte) {
 		i := slices.IndexFunc(f.tokens, func(t api.Token) bool { return t.ID == r.PathValue("id") })
@@ -234,6 +236,8 @@ type shell struct {
 	tty   bool
 	typed func(context.Context) ([]byte, error) // passwords on the terminal
 	serve ServerCommands
+
+	colour bool // stdout is a terminal
 }
 
 func newShell(t *testing.T) *shell {
@@ -268,7 +272,7 @@ func (s *shell) run(args ...string) outcome {
 func (s *shell) runContext(ctx context.Context, args ...string) outcome {
 	var out, err strings.Builder
 	code := Run(ctx, State{
-		Args: args, Env: s.env, Version: "1.2.3",
+		Args: args, Env: s.env, Version: "1.2.3", StdoutTTY: s.colour, OpenRoot: func(dir string) (*os.Root, error) { return os.OpenRoot(s.abs(dir)) },
 		Stdin: strings.NewReader(s.stdin), Stdout: &out, Stderr: &err,
 		StdinTTY: s.tty, StderrTTY: s.tty, ReadPassword: s.typed,
 		OpenDir: func(dir string) fs.FS { return os.DirFS(s.abs(dir)) },

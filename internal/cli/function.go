@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -64,28 +65,67 @@ func liveNumber(f *api.Function) string {
 func (a *app) undeploy() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
-		Use:               "undeploy NAME|UUID",
-		Short:             "Take a function out of service",
-		Long:              "Takes a function out of service: no invocation begins any more, the running ones\nfinish. Code and versions stay. On a terminal it asks before.",
-		Example:           "  convoke undeploy greeting",
-		Args:              args("NAME"),
-		ValidArgsFunction: a.completeNames,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, fn, err := a.find(cmd.Context(), args[0])
-			if err != nil {
-				return err
+		Use:               "undeploy NAME|UUID...",
+		Short:             "Take functions out of service",
+		Long:              "Takes functions out of service: no invocation begins any more, the running ones\nfinish. Code and versions stay. On a terminal it asks before.",
+		Example:           "  convoke undeploy greeting\n  convoke undeploy greeting orders --yes",
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: a.completeMoreNames,
+		RunE: func(cmd *cobra.Command, names []string) error {
+			if len(names) == 0 {
+				return args("NAME")(cmd, nil)
 			}
-			if err := a.confirm(yes, "Take %s out of service?", fn.Name); err != nil {
-				return err
-			}
-			if err := a.undeployAndWait(cmd.Context(), c, fn); err != nil {
-				return err
-			}
-			return a.done(fn, string(convoke.StateDraft), "%s is undeployed", fn.Name)
+			return a.runUndeploy(cmd.Context(), names, yes)
 		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return cmd
+}
+
+// runUndeploy finds all functions and asks before it takes the first one out
+// of service.
+func (a *app) runUndeploy(ctx context.Context, names []string, yes bool) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	var all []*api.Function
+	var found []string
+	for _, name := range names {
+		fn, err := c.Find(ctx, name)
+		if err != nil {
+			return err
+		}
+		all, found = append(all, fn), append(found, fn.Name)
+	}
+	if err := a.confirm(yes, "Take %s out of service?", strings.Join(found, ", ")); err != nil {
+		return err
+	}
+	var failed []*outcomeOf
+	done := []map[string]string{}
+	for _, fn := range all {
+		err := a.undeployAndWait(ctx, c, fn)
+		switch {
+		case stopped(err):
+			return err
+		case err != nil:
+			o := &outcomeOf{Name: fn.Name}
+			o.fail(err)
+			failed = append(failed, o)
+		case a.json && len(all) > 1:
+			done = append(done, map[string]string{"uuid": fn.UUID, "name": fn.Name, "state": string(convoke.StateDraft)})
+		default:
+			if err := a.done(fn, string(convoke.StateDraft), "%s is undeployed", fn.Name); err != nil {
+				return err
+			}
+		}
+	}
+	if a.json && len(all) > 1 {
+		if err := a.printJSON(done); err != nil {
+			return err
+		}
+	}
+	return a.several(failed, len(all), "functions were not undeployed")
 }
 
 func (a *app) remove() *cobra.Command {

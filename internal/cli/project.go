@@ -24,12 +24,15 @@ type project struct {
 	language convoke.Language
 	files    map[string]string // further modules by relative path; never nil
 	config   projectConfig
+	text     string // of config.json; "" when there is none
 }
 
 const (
 	configFile   = "config.json"
 	maxFileBytes = 2 << 20 // more than any server takes; keeps a wrong path from filling memory
 	maxFiles     = 500
+
+	maxProjectBytes = 8 << 20 // of all modules together
 )
 
 var (
@@ -56,14 +59,19 @@ func (a *app) readProject(name string) (*project, error) {
 	if err != nil {
 		return nil, err
 	}
+	return p, p.finish()
+}
+
+// finish checks the code that was read and tells its language.
+func (p *project) finish() error {
 	if strings.TrimSpace(p.code) == "" {
-		return nil, usagef("%s is empty", p.path(p.entry))
+		return usagef("%s is empty", p.path(p.entry))
 	}
 	p.language = convoke.JavaScript
 	if strings.HasSuffix(p.entry, "ts") {
 		p.language = convoke.TypeScript
 	}
-	return p, nil
+	return nil
 }
 
 // readEntry reads the one file of a project that is no folder.
@@ -86,7 +94,7 @@ func (p *project) readFolder(tree fs.FS) error {
 	if err != nil {
 		return err
 	}
-	names = slices.DeleteFunc(names, func(n string) bool { return !moduleName.MatchString(n) || strings.Count(n, ".") != 1 })
+	names = slices.DeleteFunc(names, func(n string) bool { return !isIndex(n) })
 	switch len(names) {
 	case 0:
 		return usagef("%s holds no index.js or index.ts", p.dir)
@@ -101,6 +109,7 @@ func (p *project) readFolder(tree fs.FS) error {
 	if err := p.readConfig(tree); err != nil {
 		return err
 	}
+	size := len(p.code)
 	return fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -115,8 +124,16 @@ func (p *project) readFolder(tree fs.FS) error {
 			return usagef("%s holds more than %d modules", p.dir, maxFiles)
 		}
 		p.files[name], err = readText(tree, name)
+		if size += len(p.files[name]); size > maxProjectBytes {
+			return usagef("the modules in %s are larger than %d MiB", p.dir, maxProjectBytes>>20)
+		}
 		return err
 	})
+}
+
+// isIndex reports whether a file is the main one of its folder.
+func isIndex(name string) bool {
+	return strings.HasPrefix(name, "index.") && moduleName.MatchString(name) && strings.Count(name, ".") == 1
 }
 
 // isPart reports whether a file of the folder goes to the server.
@@ -139,6 +156,7 @@ func (p *project) readConfig(tree fs.FS) error {
 	if p.config, err = parseConfig(text); err != nil {
 		return usagef("%s:%v", p.path(configFile), err)
 	}
+	p.text = text
 	return nil
 }
 

@@ -15,8 +15,8 @@ import (
 )
 
 // projectConfig is config.json: the layout of the reference's command line,
-// whose other members (input, version) are of no use here, and settings and
-// allowedDomains, which only Convoke has.
+// whose input is of no use here, and settings and allowedDomains, which only
+// Convoke has.
 type projectConfig struct {
 	Name        string
 	Event       *string
@@ -24,6 +24,7 @@ type projectConfig struct {
 	Environment variables        // nil is absent
 	Settings    *projectSettings // nil is absent
 	Domains     domains          // nil is absent
+	Version     baseVersion      // 0 is absent
 }
 
 // projectSettings are the settings of config.json.
@@ -33,20 +34,36 @@ type projectSettings struct {
 	Contract string
 }
 
-// parseConfig reads config.json. The error begins where it is, "3:7: …", if
-// that is known, else with a space.
+// parseConfig reads config.json. The error begins where it is: "3:7: …".
 func parseConfig(text string) (projectConfig, error) {
 	var c projectConfig
 	err := json.Unmarshal([]byte(text), &c)
+	if err == nil {
+		return c, nil
+	}
+	line, column := 1, 1
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		before := text[:max(syntax.Offset-1, 0)]
-		line := 1 + strings.Count(before, "\n")
-		return c, fmt.Errorf("%d:%d: %w", line, len(before)-strings.LastIndexByte(before, '\n'), err)
+		line, column = position(text, int(syntax.Offset)-1)
+	} else if bad, ok := errors.AsType[*memberError](err); ok {
+		line, column = lineOf(text, bad.path)
 	}
-	if err != nil {
-		return c, fmt.Errorf(" %w", err)
+	return c, fmt.Errorf("%d:%d: %w", line, column, err)
+}
+
+// memberError is a mistake in one member of a document.
+type memberError struct {
+	path []string // names and indexes that lead to it
+	text string
+}
+
+func (e *memberError) Error() string { return e.text }
+
+// below puts err below a member.
+func below(err error, name string) error {
+	if e, ok := errors.AsType[*memberError](err); ok {
+		return &memberError{append([]string{name}, e.path...), e.text}
 	}
-	return c, nil
+	return &memberError{[]string{name}, err.Error()}
 }
 
 // UnmarshalJSON refuses members it does not know: a typing error would
@@ -56,7 +73,7 @@ func (c *projectConfig) UnmarshalJSON(b []byte) error {
 	return fill(b, "", map[string]any{
 		"name": &c.Name, "event": &c.Event, "description": &c.Description,
 		"environmentVariables": &c.Environment, "settings": &c.Settings, "allowedDomains": &c.Domains,
-		"input": &unused, "version": &unused,
+		"input": &unused, "version": &c.Version,
 	})
 }
 
@@ -74,23 +91,23 @@ func (s *projectSettings) UnmarshalJSON(b []byte) error {
 func fill(object []byte, group string, members map[string]any) error {
 	var texts map[string]json.RawMessage
 	if err := json.Unmarshal(object, &texts); err != nil {
-		return fmt.Errorf("%s must be an object, not %.40s", cmp.Or(strings.TrimSuffix(group, "."), "it"), object)
+		return &memberError{nil, fmt.Sprintf("%s must be an object, not %.40s", cmp.Or(strings.TrimSuffix(group, "."), "it"), object)}
 	}
 	names := slices.Sorted(maps.Keys(members))
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		into, known := members[name]
 		if near := config.Nearest(name, names); !known && near != "" {
-			return fmt.Errorf("there is no %s; did you mean %s?", group+name, group+near)
+			return below(fmt.Errorf("there is no %s; did you mean %s?", group+name, group+near), name)
 		}
 		if !known {
-			return fmt.Errorf("there is no %s; there are %s", group+name, strings.Join(names, ", "))
+			return below(fmt.Errorf("there is no %s; there are %s", group+name, strings.Join(names, ", ")), name)
 		}
 		err := json.Unmarshal(texts[name], into)
 		if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			err = fmt.Errorf("%s must be %s, not %.40s", group+name, kindOf(into), texts[name])
 		}
 		if err != nil {
-			return err
+			return below(err, name)
 		}
 	}
 	return nil
@@ -100,8 +117,28 @@ func kindOf(into any) string {
 	switch into.(type) {
 	case *int, *int64:
 		return "a whole number"
+	case **bool:
+		return "true or false"
+	case **[]string:
+		return "a list of texts"
+	case *map[string]string:
+		return "an object of texts"
 	}
 	return "text"
+}
+
+// baseVersion is the number of the version that the files were pulled from, as
+// the reference's command line keeps it.
+type baseVersion int
+
+// UnmarshalJSON takes what is no version's number for none: it is written by
+// tools, and theirs may mean something else by it.
+func (v *baseVersion) UnmarshalJSON(b []byte) error {
+	var n int
+	if json.Unmarshal(b, &n) == nil && n > 0 {
+		*v = baseVersion(n)
+	}
+	return nil
 }
 
 // domains are the allowed domains that a function is narrowed to.
