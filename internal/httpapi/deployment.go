@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -15,6 +16,10 @@ import (
 // deployTime is how long a caller that waits for a deployment may have to: the
 // use case gives up well before.
 const deployTime = 5 * time.Minute
+
+// toolPatience is how long a command line of the reference waits for the
+// answer of a deployment, which usually has ended long before.
+const toolPatience = 5 * time.Second
 
 // deploy serves POST and PATCH alike: whether it is the first deployment or
 // another one is the function's to know.
@@ -48,14 +53,30 @@ func (s *server) deploy(w http.ResponseWriter, r *http.Request, by *convoke.Prin
 	if err := s.record(r, by, "function.deploy", id, was.Name, liveBody(was), map[string]any{"version": d.VersionNumber, "deploymentId": d.ID}); err != nil {
 		return err
 	}
-	if !wait {
-		out := deployAnswer(d, fmt.Sprintf("Deployment of version %d has started.", d.VersionNumber))
-		return s.writeDeployed(w, r, http.StatusAccepted, out)
+	started := func() error {
+		return s.writeDeployed(w, r, http.StatusAccepted, deployAnswer(d, fmt.Sprintf("Deployment of version %d has started.", d.VersionNumber)))
+	}
+	// The reference's command lines, which always name the user, ask for the
+	// state until it is Productive: of a build that fails they hear here only.
+	patience := deployTime
+	switch tool := s.v1(r) || q.values.Has("userId"); {
+	case wait:
+	case tool:
+		patience = toolPatience
+	default:
+		return started()
 	}
 	defer allow(w, deployTime)()
-	if d, err = pending.Wait(r.Context()); err != nil {
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	ended, err := pending.Wait(ctx)
+	if !wait && errors.Is(err, context.DeadlineExceeded) {
+		return started()
+	}
+	if err != nil {
 		return err
 	}
+	d = ended
 	f, err := s.Functions.Get(r.Context(), by.AccountID, id)
 	if err != nil {
 		return err
