@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os/exec"
 	"strings"
 	"sync"
@@ -57,7 +58,7 @@ func (s *server) tenant(ctx context.Context, account string) (*server, error) {
 	t := newServer(s.binary, s.data)
 	t.account, t.address, t.proc = account, s.address, s.proc
 	var err error
-	t.token, err = t.createToken(ctx)
+	t.token, err = t.createToken(ctx, convoke.RoleDeveloper)
 	return t, err
 }
 
@@ -81,17 +82,17 @@ func (s *server) startNew(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if s.token, err = s.createToken(ctx); err != nil {
+	if s.token, err = s.createToken(ctx, convoke.RoleDeveloper); err != nil {
 		return err
 	}
 	return s.deploy(ctx, "hello", helloSource, nil)
 }
 
-func (s *server) createToken(ctx context.Context) (string, error) {
+func (s *server) createToken(ctx context.Context, role convoke.Role) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, s.binary, "token", "create",
-		"--data", s.data, "--account", s.account, "--role", string(convoke.RoleDeveloper))
+		"--data", s.data, "--account", s.account, "--role", string(role))
 	var complaints tail
 	cmd.Stderr = &complaints
 	out, err := cmd.Output()
@@ -100,6 +101,36 @@ func (s *server) createToken(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%s token create: %v: %s", s.binary, err, &complaints)
 	}
 	return fields[len(fields)-1], nil
+}
+
+// accessToken registers a client and gets it a token as the public clients do
+// (spec/api-surface.md 2.5).
+func (s *server) accessToken(ctx context.Context) (string, error) {
+	admin, err := s.createToken(ctx, convoke.RoleAdmin)
+	if err != nil {
+		return "", err
+	}
+	as := server{address: s.address, account: s.account, token: admin}
+	var c api.ClientWithSecret
+	err = as.call(ctx, "POST", "/clients", api.CreateClientRequest{
+		Name: "bench", GrantTypes: []string{string(convoke.GrantClientCredentials)}, Scopes: []string{string(convoke.ScopeInvoke)},
+	}, &c)
+	if err != nil {
+		return "", err
+	}
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {c.ID}, "client_secret": {c.Secret}}
+	resp, err := http.PostForm("http://"+s.address+"/sentinel/api/account/"+s.account+"/app/token?v=2.0", form)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	var out struct {
+		Token string `json:"access_token"`
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&out); err != nil || out.Token == "" {
+		return "", fmt.Errorf("no access token: status %d, %v", resp.StatusCode, err)
+	}
+	return out.Token, nil
 }
 
 // launch starts the process and waits until it says that it is ready.

@@ -15,6 +15,7 @@ const (
 	convokeLane = "convoke"                 // default settings: one invocation per instance at a time
 	sharedLane  = "convoke, concurrency 64" // invocations share an instance, as in a plain Node server
 	loggingLane = "convoke, one log line"
+	signedLane  = "convoke, JWT" // the caller has an access token of the authorization server
 
 	nodeLane      = "node:http"
 	frameworkLane = "functions-framework"
@@ -64,7 +65,14 @@ func (r *runner) convokeLanes(ctx context.Context) ([]lane, error) {
 	if err := r.convoke.deploy(ctx, "hello-log", logSource, nil); err != nil {
 		return nil, err
 	}
+	signed := r.convoke.invoke("hello")
+	jwt, err := r.convoke.accessToken(ctx)
+	if err != nil {
+		return nil, err
+	}
+	signed.Header["Authorization"] = "Bearer " + jwt
 	return []lane{
+		{signedLane, r.convoke.pid(), signed},
 		{sharedLane, r.convoke.pid(), r.convoke.invoke("hello-shared")},
 		{loggingLane, r.convoke.pid(), r.convoke.invoke("hello-log")},
 	}, nil
