@@ -56,7 +56,15 @@ func TestSecretsStayInside(t *testing.T) {
 	if _, err := c.SetSecret(t.Context(), "key", api.SetSecretRequest{Value: value, Type: "Number"}); convoke.ErrorCode(err) != convoke.CodeValidation {
 		t.Errorf("a value that is no number: %v", err)
 	}
-	if _, err := c.RotateKey(t.Context()); err != nil {
+	operator, _, err := app.CreateToken(t.Context(), dir, convoke.DefaultAccountID, "operator", "test", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := client.New(client.Config{URL: "http://" + a.Addr().String(), Token: convoke.NewSecret(operator)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.RotateKey(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	s := &server{url: "http://" + a.Addr().String(), token: token}

@@ -82,7 +82,7 @@ type Log struct {
 
 // OAuth is how the authorization server issues tokens.
 type OAuth struct {
-	Issuer        string        `yaml:"issuer" env:"ISSUER" help:"URL that clients reach this server by, which names it in tokens, such as https://sentinel.example.com; the address it listens on otherwise"`
+	Issuer        string        `yaml:"issuer" env:"ISSUER" help:"URL that clients reach this server by, which names it in tokens, such as https://sentinel.example.com; the host name of sentinel with tls, the address it listens on otherwise"`
 	TokenLifetime time.Duration `yaml:"tokenLifetime" env:"TOKEN_LIFETIME" help:"how long an access token is good; some clients fetch one with every call when it is less than an hour"`
 	KeyRotation   time.Duration `yaml:"keyRotation" env:"KEY_ROTATION" help:"how long a key signs tokens before a new one takes its place"`
 }
