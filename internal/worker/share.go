@@ -27,6 +27,9 @@ const (
 	// after returnAfter counts in a row.
 	returnBelow = 0.5
 	returnAfter = 5
+	// starting is what a process may have used before it had a program: a
+	// worker that was blank at no count would put its account behind by that.
+	starting = 100 * time.Millisecond
 )
 
 // shares decides which accounts go behind.
@@ -82,7 +85,11 @@ func (f *Fleet) share(now time.Time) {
 	for _, w := range all {
 		total := w.processorTime()
 		if account := w.account(); account != "" { // what a blank one used is nobody's
-			used[account] += max(total-w.computed, 0)
+			before := w.computed
+			if before == 0 {
+				before = starting
+			}
+			used[account] += max(total-before, 0)
 		}
 		w.computed = total
 	}
