@@ -23,7 +23,7 @@ type Accounts interface {
 var _ Accounts = (*client.Client)(nil)
 
 func (a *app) accountCommand() *cobra.Command {
-	cmd := group("account", "The accounts of a server", a.accountCreate(), a.accountList(), a.accountShow(), a.accountUpdate())
+	cmd := noun("account", "The accounts of a server", a.accountCreate(), a.accountList(), a.accountShow(), a.accountUpdate())
 	cmd.Long = `Manages the accounts of a server. It needs a token or user with the role operator,
 or, with --data, the server's data folder; a server that runs on it sees the
 change within half a minute.`

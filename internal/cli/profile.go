@@ -7,7 +7,7 @@ import (
 )
 
 func (a *app) profileCommand() *cobra.Command {
-	cmd := group("profile", "Servers and accounts that commands talk to", a.profileList(), a.profileUse(), a.profileRemove())
+	cmd := noun("profile", "Servers and accounts that commands talk to", a.profileList(), a.profileUse(), a.profileRemove())
 	cmd.Long = `A profile holds the address of a server, an account, and a token or sign-in, in a
 file that only you can read. convoke login --profile NAME makes one.
 

@@ -12,26 +12,10 @@ import (
 	"convoke/client"
 )
 
-// group is a command that only holds others.
-func group(use, short string, commands ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: use, Short: short, Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return unknownCommand(cmd, args[0])
-		},
-	}
-	cmd.SuggestionsMinimumDistance = 2
-	cmd.AddCommand(commands...)
-	return cmd
-}
-
 const roleHelp = "admin, developer, invoker, viewer or, in account " + convoke.DefaultAccountID + ", operator; may be repeated"
 
 func (a *app) userCommand() *cobra.Command {
-	return group("user", "The people of an account",
+	return noun("user", "The people of an account",
 		a.userCreate(), a.userList(), a.userSwitch("disable", true), a.userSwitch("enable", false),
 		a.userSetRoles(), a.userResetPassword(), a.userRemove(), a.userPassword())
 }
