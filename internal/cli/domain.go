@@ -14,25 +14,13 @@ import (
 )
 
 func (a *app) domainCommand() *cobra.Command {
-	domain := &cobra.Command{
-		Use:   "domain",
-		Short: "Allow domains that functions may call, list and remove them",
-		Long: `Functions reach nothing outside but the domains that their account allows.
+	domain := noun("domain", "Allow domains that functions may call, list and remove them", a.domainAdd(), a.domainList(), a.domainRemove())
+	domain.Long = `Functions reach nothing outside but the domains that their account allows.
 
 api.example.com allows this name alone, on the ports 443 and 80; another port is
 named: api.example.com:8443. *.example.com allows every name below example.com,
 however deep, and not example.com itself. Each host that a redirect leads to
-needs to be allowed, too. A change holds for the next call.`,
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return unknownCommand(cmd, args[0])
-		},
-	}
-	domain.SuggestionsMinimumDistance = 2
-	domain.AddCommand(a.domainAdd(), a.domainList(), a.domainRemove())
+needs to be allowed, too. A change holds for the next call.`
 	return domain
 }
 

@@ -14,20 +14,8 @@ import (
 )
 
 func (a *app) clientCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "client",
-		Short: "Register programs that get tokens by OAuth 2.0",
-		Args:  cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return unknownCommand(cmd, args[0])
-		},
-	}
-	cmd.SuggestionsMinimumDistance = 2
-	cmd.AddCommand(a.clientCreate(), a.clientList(), a.clientShow(), a.clientRotate(), a.clientSwitch(true), a.clientSwitch(false), a.clientRemove())
-	return cmd
+	return noun("client", "Register programs that get tokens by OAuth 2.0",
+		a.clientCreate(), a.clientList(), a.clientShow(), a.clientRotate(), a.clientSwitch(true), a.clientSwitch(false), a.clientRemove())
 }
 
 func (a *app) clientCreate() *cobra.Command {

@@ -13,20 +13,7 @@ import (
 )
 
 func (a *app) tokenCommand() *cobra.Command {
-	token := &cobra.Command{
-		Use:   "token",
-		Short: "Issue, list and revoke tokens",
-		Args:  cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return unknownCommand(cmd, args[0])
-		},
-	}
-	token.SuggestionsMinimumDistance = 2
-	token.AddCommand(a.tokenCreate(), a.tokenList(), a.tokenRevoke())
-	return token
+	return noun("token", "Issue, list and revoke tokens", a.tokenCreate(), a.tokenList(), a.tokenRevoke())
 }
 
 func (a *app) tokenCreate() *cobra.Command {
