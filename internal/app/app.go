@@ -115,7 +115,7 @@ func New(ctx context.Context, cfg *config.Config, out io.Writer) (_ *App, err er
 // tryWorker makes sure that functions can run at all: a server that is ready
 // but cannot start a process would fail every invocation.
 func (a *App) tryWorker(ctx context.Context) error {
-	w, err := a.fleet.Start(ctx, convoke.DefaultRuntime, a.cfg.Limits.DefaultMemory)
+	w, err := a.fleet.Start(ctx, convoke.DefaultRuntime, a.cfg.Limits.DefaultMemory, "")
 	if err != nil {
 		return fmt.Errorf("no worker can be started, `convoke doctor` may know why: %w", err)
 	}
@@ -161,7 +161,7 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 		Starter: a.fleet, DefaultRuntime: convoke.DefaultRuntime, BlankMemoryMiB: cfg.Limits.DefaultMemory, Blanks: cfg.Blanks,
 		MaxInstances: cfg.MaxInstances, MaxInstancesPerAccount: cfg.MaxInstancesPerAccount,
 		MaxWaiters: cfg.MaxWaiters, MaxWait: cfg.MaxWait, MemoryMiB: cfg.MemoryMiB,
-		Grace: cfg.ShutdownGrace, Logger: a.log,
+		Grace: cfg.ShutdownGrace, Behind: a.fleet.Behind, Logger: a.log,
 		Observer: pool.Observer{Refused: func(r pool.Refusal) { a.telemetry.Refused(string(r)) }},
 	})
 	if err := a.telemetry.ObservePool(a.poolStats); err != nil {

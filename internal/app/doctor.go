@@ -170,7 +170,7 @@ func tryWorker(ctx context.Context, runtimes map[string]worker.Runtime, name, di
 	go func() { _ = fleet.Run(ctx); close(stopped) }()
 	defer func() { cancel(); <-stopped }()
 	start := time.Now()
-	_, err = fleet.Start(ctx, name, 128)
+	_, err = fleet.Start(ctx, name, 128, "")
 	return time.Since(start), err
 }
 

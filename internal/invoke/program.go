@@ -52,7 +52,7 @@ func (s *Service) environment(v *convoke.Version) map[string]string {
 // CodeDeployFailed with the reason when not, and V8's code cache when it does.
 func (s *Service) Probe(ctx context.Context, f *convoke.Function, v *convoke.Version, b *convoke.Bundle) (function.Probed, error) {
 	settings := s.limits.Resolve(v.Settings, b.Contract)
-	w, err := s.pool.StartBlank(ctx, v.Runtime, settings.MemoryMiB)
+	w, err := s.pool.StartBlank(ctx, v.Runtime, settings.MemoryMiB, v.AccountID)
 	if err != nil {
 		return function.Probed{}, err
 	}
@@ -77,7 +77,7 @@ func (s *Service) Test(ctx context.Context, v *convoke.Version, b *convoke.Bundl
 		return Response{}, convoke.Errorf(convoke.CodeThrottled, "%d test runs are under way; wait for one to end", maxTests)
 	}
 	settings := s.limits.Resolve(v.Settings, b.Contract)
-	w, err := s.pool.StartBlank(ctx, v.Runtime, settings.MemoryMiB)
+	w, err := s.pool.StartBlank(ctx, v.Runtime, settings.MemoryMiB, v.AccountID)
 	if err != nil {
 		return Response{}, err
 	}

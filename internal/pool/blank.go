@@ -33,6 +33,7 @@ type shelf[W Worker] struct {
 	want     int
 	ready    []*blank[W]
 	starting int
+	takers   []string  // the accounts that took those which are missing
 	demand   time.Time // the last
 	failures int       // starts that failed and workers that died since the last take
 	retryAt  time.Time
@@ -50,30 +51,35 @@ func (p *Pool[W]) classOf(runtime string, memoryMiB int) class {
 	return class{cmp.Or(runtime, p.cfg.DefaultRuntime), max(memoryMiB, p.cfg.BlankMemoryMiB)}
 }
 
-// obtain takes a ready blank worker or starts a process, unless wanted says
-// that it is not needed any more when its turn comes.
-func (p *Pool[W]) obtain(ctx context.Context, c class, wanted func() bool) (w W, blank bool, err error) {
-	if w, ok := p.take(c); ok {
+// obtain takes a ready blank worker for account or starts a process, unless
+// wanted says that it is not needed any more when its turn comes.
+func (p *Pool[W]) obtain(ctx context.Context, c class, account string, wanted func() bool) (w W, blank bool, err error) {
+	turn := p.starts
+	if p.cfg.Behind(account) {
+		turn = p.behind
+	} else if w, ok := p.take(c, account); ok {
 		return w, true, nil
 	}
 	select {
-	case p.starts <- struct{}{}:
-		defer func() { <-p.starts }()
+	case turn <- struct{}{}:
+		defer func() { <-turn }()
 	case <-ctx.Done():
 		return w, false, context.Cause(ctx)
 	}
 	if !wanted() {
 		return w, false, errUnwanted
 	}
-	if w, ok := p.take(c); ok {
-		return w, true, nil
+	if !p.cfg.Behind(account) {
+		if w, ok := p.take(c, account); ok {
+			return w, true, nil
+		}
 	}
-	w, err = p.cfg.Starter.Start(ctx, c.runtime, c.memoryMiB)
+	w, err = p.cfg.Starter.Start(ctx, c.runtime, c.memoryMiB, account)
 	return w, false, err
 }
 
 // take takes a blank worker off the shelf, and notes the demand.
-func (p *Pool[W]) take(c class) (w W, ok bool) {
+func (p *Pool[W]) take(c class, account string) (w W, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.shelf(c)
@@ -89,6 +95,7 @@ func (p *Pool[W]) take(c class) (w W, ok bool) {
 		close(b.taken)
 		delete(p.blanks, b)
 		s.failures = 0
+		s.takers = append(s.takers, account)
 		return b.worker, true
 	}
 	return w, false
@@ -215,7 +222,12 @@ func (p *Pool[W]) restock() {
 		for len(s.ready)+s.starting < s.want && p.refilling < p.cfg.StartParallel && !now.Before(s.retryAt) {
 			s.starting++
 			p.refilling++
-			p.wg.Go(func() { p.stock(s) })
+			// Who took one pays for the next.
+			taker := ""
+			if len(s.takers) > 0 {
+				taker, s.takers = s.takers[0], s.takers[1:]
+			}
+			p.wg.Go(func() { p.stock(s, taker) })
 		}
 	}
 }
@@ -228,11 +240,12 @@ func (p *Pool[W]) becomeReady() {
 	}
 }
 
-// stock starts one blank worker, puts it on the shelf and watches it there.
-func (p *Pool[W]) stock(s *shelf[W]) {
+// stock starts one blank worker on account's bill, puts it on the shelf and
+// watches it there.
+func (p *Pool[W]) stock(s *shelf[W], account string) {
 	ctx, cancel := context.WithTimeout(p.ctx, p.cfg.StartTimeout)
 	begin := time.Now()
-	w, err := p.cfg.Starter.Start(ctx, s.class.runtime, s.class.memoryMiB)
+	w, err := p.cfg.Starter.Start(ctx, s.class.runtime, s.class.memoryMiB, account)
 	cancel()
 
 	p.mu.Lock()

@@ -69,7 +69,7 @@ func TestBlankClasses(t *testing.T) {
 		b := setup(t, Config[*fake]{Blanks: 2, DefaultRuntime: "node26", BlankMemoryMiB: 256})
 		start := func(runtime string, memory int) *fake {
 			t.Helper()
-			w, err := b.StartBlank(t.Context(), runtime, memory)
+			w, err := b.StartBlank(t.Context(), runtime, memory, "a")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +112,7 @@ func TestBlanksThatDoNotStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, Config[*fake]{Blanks: 1})
 		b.host.set(func() { b.host.startErr = errors.New("no more processes") })
-		w, err := b.StartBlank(t.Context(), "", 0)
+		w, err := b.StartBlank(t.Context(), "", 0, "a")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -221,7 +221,7 @@ func TestShutdownWaitsForLeases(t *testing.T) {
 		if _, err := b.Acquire(t.Context(), f); convoke.ErrorCode(err) != convoke.CodeUnavailable {
 			t.Errorf("Acquire: %v, want CodeUnavailable", err)
 		}
-		if _, err := b.StartBlank(t.Context(), "", 0); convoke.ErrorCode(err) != convoke.CodeUnavailable {
+		if _, err := b.StartBlank(t.Context(), "", 0, "a"); convoke.ErrorCode(err) != convoke.CodeUnavailable {
 			t.Errorf("StartBlank: %v, want CodeUnavailable", err)
 		}
 		time.Sleep(5 * time.Second)

@@ -103,7 +103,7 @@ type host struct {
 	mostAlive int    // loaded or loading at the same time
 }
 
-func (h *host) Start(ctx context.Context, runtime string, memoryMiB int) (*fake, error) {
+func (h *host) Start(ctx context.Context, runtime string, memoryMiB int, account string) (*fake, error) {
 	h.mu.Lock()
 	h.starting++
 	h.most = max(h.most, h.starting)

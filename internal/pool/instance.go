@@ -114,7 +114,7 @@ func (p *Pool[W]) raise(ctx context.Context, i *instance[W], victims []*instance
 	t := i.group.target
 	for range 2 {
 		begin := time.Now()
-		b.worker, b.blank, b.err = p.obtain(ctx, p.classOf(t.Runtime, t.Settings.MemoryMiB), func() bool { return p.wanted(i) })
+		b.worker, b.blank, b.err = p.obtain(ctx, p.classOf(t.Runtime, t.Settings.MemoryMiB), t.AccountID, func() bool { return p.wanted(i) })
 		if b.err != nil {
 			b.err = startError(ctx, b.err)
 			return b

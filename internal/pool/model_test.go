@@ -211,7 +211,7 @@ func (m *machine) keep(r *rapid.T) { m.p.Keep(m.target(r)) }
 
 func (m *machine) adopt(r *rapid.T) {
 	t := m.target(r)
-	w, err := m.p.StartBlank(context.Background(), t.Runtime, t.Settings.MemoryMiB)
+	w, err := m.p.StartBlank(context.Background(), t.Runtime, t.Settings.MemoryMiB, "a")
 	if err != nil {
 		return
 	}

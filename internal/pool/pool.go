@@ -56,8 +56,8 @@ type Resident interface {
 // Starter makes blank workers.
 type Starter[W Worker] interface {
 	// Start returns a blank worker of a runtime, whose heap is bound to
-	// memoryMiB. It must end when ctx ends.
-	Start(ctx context.Context, runtime string, memoryMiB int) (W, error)
+	// memoryMiB, on behalf of an account. It must end when ctx ends.
+	Start(ctx context.Context, runtime string, memoryMiB int, account string) (W, error)
 }
 
 // Target is what an instance is made of: one deployed version of one function.
@@ -103,6 +103,10 @@ type Config[W Worker] struct {
 	// Pressure reports that the host is short of memory; idle instances then
 	// go, least recently used first. It is asked once a second.
 	Pressure func() bool
+	// Behind reports that an account computes beyond its share of the node. It
+	// then takes nothing from others: no blank worker, and no turn to start
+	// one. It must be quick.
+	Behind func(account string) bool
 
 	// Processors bounds the instances of a target whose invocations mostly
 	// compute: more of them would only take turns. The number of processors.
@@ -125,6 +129,7 @@ type Pool[W Worker] struct {
 	wg        sync.WaitGroup // every goroutine of the pool
 	abandoned chan struct{}  // closed when shutdown stops waiting for processes
 	starts    chan struct{}  // semaphore of foreground starts
+	behind    chan struct{}  // the same, of accounts beyond their share: one at a time
 	ready     chan struct{}  // closed when the blanks stand ready for the first time
 	hungry    chan struct{}  // a shelf of blanks may need a refill
 	quiet     chan struct{}  // no cold start is under way any more
@@ -179,11 +184,15 @@ func New[W Worker](cfg Config[W]) *Pool[W] {
 	if cfg.Pressure == nil {
 		cfg.Pressure = func() bool { return false }
 	}
+	if cfg.Behind == nil {
+		cfg.Behind = func(string) bool { return false }
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Pool[W]{
 		cfg: cfg, ctx: ctx, cancel: cancel,
 		abandoned: make(chan struct{}),
 		starts:    make(chan struct{}, cfg.StartParallel),
+		behind:    make(chan struct{}, 1),
 		ready:     make(chan struct{}),
 		hungry:    make(chan struct{}, 1),
 		quiet:     make(chan struct{}, 1),
@@ -317,10 +326,10 @@ func (p *Pool[W]) Retire(key string) {
 	p.update(g)
 }
 
-// StartBlank hands out a ready blank worker or starts one. The caller owns it
+// StartBlank hands an account a ready blank worker or starts one. The caller owns it
 // and closes it, or gives it back loaded, by Adopt. It returns
 // CodeUnavailable when the pool is shutting down, and the Starter's error.
-func (p *Pool[W]) StartBlank(ctx context.Context, runtime string, memoryMiB int) (W, error) {
+func (p *Pool[W]) StartBlank(ctx context.Context, runtime string, memoryMiB int, account string) (W, error) {
 	p.mu.Lock()
 	closed := p.closed
 	p.cold++
@@ -334,7 +343,7 @@ func (p *Pool[W]) StartBlank(ctx context.Context, runtime string, memoryMiB int)
 		var none W
 		return none, errClosed
 	}
-	w, _, err := p.obtain(ctx, p.classOf(runtime, memoryMiB), func() bool { return true })
+	w, _, err := p.obtain(ctx, p.classOf(runtime, memoryMiB), account, func() bool { return true })
 	return w, err
 }
 

@@ -468,7 +468,7 @@ func TestAdopt(t *testing.T) {
 		b := setup(t, Config[*fake]{Blanks: 1, MaxInstances: 2})
 		f := b.target("1", "f")
 		probe := func() *fake {
-			w, err := b.StartBlank(t.Context(), "", 0)
+			w, err := b.StartBlank(t.Context(), "", 0, "a")
 			if err != nil {
 				t.Fatal(err)
 			}

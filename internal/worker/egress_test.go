@@ -48,7 +48,7 @@ func (b *bench) function(t *testing.T, w *world, runtime, body string, change ..
 	for _, c := range change {
 		c(p)
 	}
-	wk, err := b.fleet.Start(t.Context(), runtime, p.MemoryMiB)
+	wk, err := b.fleet.Start(t.Context(), runtime, p.MemoryMiB, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -381,7 +381,7 @@ func TestBuildWithoutInternals(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := f.Start(t.Context(), "stripped", 64); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := f.Start(t.Context(), "stripped", 64, ""); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error = %v, want %q", err, c.want)
 			}
 			if e := <-exits; e.Reason != worker.ReasonStart {

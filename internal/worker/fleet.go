@@ -68,9 +68,11 @@ type Fleet struct {
 	// ends threads as it likes.
 	spawn chan func()
 
-	shares shares                         // of Run alone
-	behind atomic.Pointer[map[string]int] // the accounts that are behind, as of the last count
-	pace   pace
+	shares  shares                 // of Run alone
+	divider divider                // likewise
+	ruling  atomic.Pointer[ruling] // of the last count
+	bill    bill
+	pace    pace
 
 	mu      sync.Mutex
 	workers map[*Worker]struct{}
@@ -100,8 +102,9 @@ func NewFleet(cfg Config) (*Fleet, error) {
 		return nil, fmt.Errorf("worker's JavaScript: %w", err)
 	}
 	f := &Fleet{cfg: cfg, entry: filepath.Join(dir, node.Entry), spawn: make(chan func()), workers: map[*Worker]struct{}{}}
-	f.shares = shares{counted: time.Now(), idle: idleTime()}
-	f.behind.Store(&map[string]int{})
+	f.shares = shares{counted: time.Now(), idle: idleTime(), own: ownTime()}
+	f.divider.all = processors()
+	f.ruling.Store(&ruling{})
 	go f.spawner()
 	return f, nil
 }
@@ -190,8 +193,9 @@ func (f *Fleet) watch(all bool) {
 }
 
 // Start starts a blank worker on a runtime, with memoryMiB as the bound of
-// its JavaScript heap, and returns once it is ready.
-func (f *Fleet) Start(ctx context.Context, runtime string, memoryMiB int) (*Worker, error) {
+// its JavaScript heap, and returns once it is ready. What that takes of the
+// processors counts as account's; "" is nobody's.
+func (f *Fleet) Start(ctx context.Context, runtime string, memoryMiB int, account string) (*Worker, error) {
 	rt, ok := f.cfg.Runtimes[runtime]
 	if !ok {
 		return nil, convoke.Errorf(convoke.CodeDeployFailed, "runtime %q is not installed on this server; `convoke runtimes` lists those that are", runtime)
@@ -210,7 +214,7 @@ func (f *Fleet) Start(ctx context.Context, runtime string, memoryMiB int) (*Work
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	w := newWorker(f, rt.Name)
+	w := newWorker(f, rt.Name, account)
 	if w.group, err = f.cfg.Groups.New(groupMemory(memoryMiB)); err != nil {
 		cage.Release()
 		return nil, err

@@ -10,10 +10,12 @@ import (
 // What an account may log in a second while it shares the machine. Storing an
 // entry costs the server some 30 µs of a processor, in front of which the
 // workers' priorities do not count; without a bound a flood of them would take
-// a whole one from all neighbours.
+// a whole one from all neighbours. Whoever is held back at the first rate has
+// had more than its share of the server, goes behind, and has the second.
 const (
-	logRate  = 5000
-	logBurst = 2 * logRate
+	logRate    = 5000
+	behindRate = 500
+	logBurst   = 2 // seconds of the rate
 )
 
 // pace holds back workers of accounts that log without measure: nothing is
@@ -21,11 +23,12 @@ const (
 type pace struct {
 	mu       sync.Mutex
 	limiters map[string]*rate.Limiter // by account; nil while one has the machine to itself
+	held     map[string]bool          // who had to wait since the last count
 }
 
 // share begins and ends the bound. It keeps the limiters of accounts that have
 // workers; a new one begins with its burst.
-func (p *pace) share(accounts map[string]time.Duration) {
+func (p *pace) share(accounts map[string]time.Duration, behind map[string]int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(accounts) < 2 {
@@ -34,9 +37,18 @@ func (p *pace) share(accounts map[string]time.Duration) {
 	}
 	limiters := make(map[string]*rate.Limiter, len(accounts))
 	for account := range accounts {
-		if limiters[account] = p.limiters[account]; limiters[account] == nil {
-			limiters[account] = rate.NewLimiter(logRate, logBurst)
+		most := rate.Limit(logRate)
+		if _, is := behind[account]; is {
+			most = behindRate
 		}
+		l := p.limiters[account]
+		if l == nil {
+			l = rate.NewLimiter(most, int(logBurst*most))
+		} else if l.Limit() != most {
+			l.SetLimit(most)
+			l.SetBurst(int(logBurst * most))
+		}
+		limiters[account] = l
 	}
 	p.limiters = limiters
 }
@@ -45,12 +57,26 @@ func (p *pace) share(accounts map[string]time.Duration) {
 // worker asks for one at a time.
 func (p *pace) wait(account string) {
 	p.mu.Lock()
-	l := p.limiters[account]
-	p.mu.Unlock()
-	if l == nil {
-		return
+	var d time.Duration
+	if l := p.limiters[account]; l != nil {
+		if d = l.Reserve().Delay(); d > 0 {
+			if p.held == nil {
+				p.held = map[string]bool{}
+			}
+			p.held[account] = true
+		}
 	}
-	if d := l.Reserve().Delay(); d > 0 {
+	p.mu.Unlock()
+	if d > 0 {
 		time.Sleep(d)
 	}
+}
+
+// collect tells who had to wait since it last did.
+func (p *pace) collect() map[string]bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	held := p.held
+	p.held = nil
+	return held
 }

@@ -58,6 +58,8 @@ func (w *Worker) start(cmd *exec.Cmd, cage *sandbox.Cage) (err error) {
 	}
 	w.cmd = cmd
 	w.group.Started()
+	// Before the sandbox lets it go on: it has done next to nothing yet.
+	w.prioritise()
 	w.dials.gone, w.dials.end = context.WithCancel(context.Background())
 	if err := cage.Started(cmd.Process.Pid); err != nil {
 		w.asked = &verdict{ReasonStart, fmt.Sprintf("sandbox: %v", err)}
@@ -106,6 +108,7 @@ func (w *Worker) closeSockets() {
 // and tells everyone who waits.
 func (w *Worker) wait(readers *sync.WaitGroup) {
 	_ = w.cmd.Wait() // the state says more than the error
+	w.charge(w.cmd.ProcessState.UserTime() + w.cmd.ProcessState.SystemTime())
 	w.end()
 	w.dials.end()
 	// A grandchild that escaped the group may hold the pipes open.

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,26 +33,61 @@ func lowerPriority() { _ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, workerNi
 // reprioritise puts all threads of a worker behind everything else on the
 // machine, or back, and reports whether that was possible. Behind is the
 // policy SCHED_IDLE and not a high niceness: whoever wakes takes the processor
-// from it at once, while even the nicest thread keeps it for its time slice.
+// from it, while even the nicest thread keeps it for its time slice.
 func reprioritise(pid int, behind bool) bool {
 	attr := &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL, Nice: workerNiceness}
 	if behind {
-		attr.Policy = unix.SCHED_IDLE
+		attr.Policy, attr.Nice = unix.SCHED_IDLE, 19 // the niceness is for the eyes of an operator
 	}
+	return eachThread(pid, func(thread int) error { return unix.SchedSetAttr(thread, attr, 0) })
+}
+
+// confine keeps all threads of a process to some processors.
+func confine(pid int, processors []int) {
+	var set unix.CPUSet
+	for _, p := range processors {
+		set.Set(p)
+	}
+	eachThread(pid, func(thread int) error { return unix.SchedSetaffinity(thread, &set) })
+}
+
+// processors are those that the server may use.
+func processors() (all []int) {
+	var set unix.CPUSet
+	if unix.SchedGetaffinity(0, &set) != nil {
+		return nil
+	}
+	for p := range len(set) * strconv.IntSize {
+		if set.IsSet(p) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// ownTime is what the server itself has used of the processors.
+func ownTime() time.Duration {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// eachThread does something to all threads of a process, and reports whether
+// that was possible. Threads inherit what it is for; one that was made
+// meanwhile is found the next time round.
+func eachThread(pid int, do func(thread int) error) bool {
 	dir := "/proc/" + strconv.Itoa(pid) + "/task"
-	// Threads inherit it; one that was made while we looked is found next time.
 	for seen := -1; ; {
 		threads, err := os.ReadDir(dir)
-		if err != nil {
-			return true // it is gone
-		}
-		if len(threads) == seen {
-			return true
+		if err != nil || len(threads) == seen {
+			return true // an error: it is gone
 		}
 		seen = len(threads)
 		for _, thread := range threads {
 			id, _ := strconv.Atoi(thread.Name()) // the kernel names them so
-			if err := unix.SchedSetAttr(id, attr, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+			if err := do(id); err != nil && !errors.Is(err, unix.ESRCH) {
 				return false
 			}
 		}

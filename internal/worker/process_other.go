@@ -5,6 +5,7 @@ package worker
 import (
 	"os/exec"
 	"syscall"
+	"time"
 )
 
 // setProcessAttributes makes the child a group of its own. A child notices
@@ -18,6 +19,12 @@ func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
 func lowerPriority() {}
 
 func reprioritise(int, bool) bool { return false }
+
+func confine(int, []int) {}
+
+func processors() []int { return nil }
+
+func ownTime() time.Duration { return 0 }
 
 // socketPair makes two connected sockets that no other child inherits.
 func socketPair() ([2]int, error) {

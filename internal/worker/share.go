@@ -2,8 +2,10 @@ package worker
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -27,22 +29,27 @@ const (
 	// after returnAfter counts in a row.
 	returnBelow = 0.5
 	returnAfter = 5
-	// starting is what a process may have used before it had a program: a
-	// worker that was blank at no count would put its account behind by that.
-	starting = 100 * time.Millisecond
 )
 
 // shares decides which accounts go behind.
 type shares struct {
 	counted time.Time
 	idle    time.Duration  // of all processors, at that time
+	own     time.Duration  // of the server, at that time
 	behind  map[string]int // accounts that have used too much; counts since they did not
 }
 
+// ruling is what a count came to.
+type ruling struct {
+	behind map[string]int // the accounts that are behind
+	division
+}
+
 // count returns which accounts are behind from now on, by what the workers of
-// each have used in the time since the last count, and how much nobody used. An
-// account that has workers is in used, whatever they did.
-func (s *shares) count(used map[string]time.Duration, idle, since time.Duration) map[string]int {
+// each have used in the time since the last count, who was held back for its
+// log, and how much nobody used. An account that has workers is in used,
+// whatever they did.
+func (s *shares) count(used map[string]time.Duration, held map[string]bool, idle, since time.Duration) map[string]int {
 	all := idle
 	for _, d := range used {
 		all += d
@@ -56,12 +63,12 @@ func (s *shares) count(used map[string]time.Duration, idle, since time.Duration)
 	share := max(all/time.Duration(active+1), time.Duration(least*float64(since)))
 	behind := map[string]int{}
 	for account, d := range used {
-		if d > share && len(used) > 1 {
+		if (d > share || held[account]) && len(used) > 1 {
 			behind[account] = 0
 		}
 	}
 	for account, calm := range s.behind { // also those without a worker: it may be between two
-		if calm++; used[account].Seconds() > returnBelow*share.Seconds() && len(used) > 1 {
+		if calm++; len(used) > 1 && (held[account] || used[account].Seconds() > returnBelow*share.Seconds()) {
 			behind[account] = 0
 		} else if calm < returnAfter {
 			behind[account] = calm
@@ -71,8 +78,9 @@ func (s *shares) count(used map[string]time.Duration, idle, since time.Duration)
 	return behind
 }
 
-// share counts what every worker has computed, gives each the priority that
-// its account has, and bounds logging where there are several. It is called by Run alone.
+// share counts what every worker has computed, gives each the priority and the
+// processors that its account has, and bounds logging where there are several.
+// It is called by Run alone.
 func (f *Fleet) share(now time.Time) {
 	f.mu.Lock()
 	all := make([]*Worker, 0, len(f.workers))
@@ -81,33 +89,47 @@ func (f *Fleet) share(now time.Time) {
 	}
 	f.mu.Unlock()
 
-	used := map[string]time.Duration{}
 	for _, w := range all {
-		total := w.processorTime()
-		if account := w.account(); account != "" { // what a blank one used is nobody's
-			before := w.computed
-			if before == 0 {
-				before = starting
-			}
-			used[account] += max(total-before, 0)
-		}
-		w.computed = total
+		w.charge(w.processorTime())
 	}
-	idle := idleTime()
-	behind := f.shares.count(used, max(idle-f.shares.idle, 0), now.Sub(f.shares.counted))
-	f.shares.counted, f.shares.idle = now, idle
-	f.behind.Store(&behind)
-	f.pace.share(used)
+	used := f.bill.collect()
 	for _, w := range all {
-		w.prioritise(behind)
+		if account := w.account(); account != "" {
+			used[account] += 0 // it has a worker, whatever that did
+		}
+	}
+	idle, own, since := idleTime(), ownTime(), now.Sub(f.shares.counted)
+	r := &ruling{behind: f.shares.count(used, f.pace.collect(), max(idle-f.shares.idle, 0), since)}
+	others := own - f.shares.own
+	for account, d := range used {
+		if _, behind := r.behind[account]; !behind {
+			others += d
+		}
+	}
+	r.division = f.divider.divide(len(r.behind) > 0, others, since)
+	f.shares.counted, f.shares.idle, f.shares.own = now, idle, own
+
+	before := f.ruling.Swap(r)
+	f.pace.share(used, r.behind)
+	if !slices.Equal(before.others, r.others) {
+		confine(os.Getpid(), f.divider.orAll(r.others))
+	}
+	for _, w := range all {
+		w.prioritise()
 	}
 }
 
-// prioritise puts the worker behind those of other accounts, or back.
-func (w *Worker) prioritise(behind map[string]int) {
-	_, want := behind[w.account()]
+// prioritise puts the worker behind those of other accounts, or back, and on
+// the processors for that.
+func (w *Worker) prioritise() {
+	r := w.fleet.ruling.Load()
+	_, want := r.behind[w.account()]
 	w.priorityMu.Lock()
 	defer w.priorityMu.Unlock()
+	if part := r.of(want); !w.placed || !slices.Equal(part, w.confined) {
+		confine(w.cmd.Process.Pid, w.fleet.divider.orAll(part))
+		w.placed, w.confined = true, part
+	}
 	if want == w.behind {
 		return
 	}
@@ -119,14 +141,69 @@ func (w *Worker) prioritise(behind map[string]int) {
 	}
 }
 
-// account is whose program the worker has loaded, "" while it is blank.
+// account is who pays for what the worker computes: whose program it has
+// loaded, and until then on whose behalf it was started.
 func (w *Worker) account() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.pays()
+}
+
+// pays is account; mu is held.
+func (w *Worker) pays() string {
 	if w.program == nil {
-		return ""
+		return w.payer
 	}
 	return w.program.AccountID
+}
+
+// charge puts what the worker has used of the processors by now, total since
+// its start, on the bill of who pays.
+func (w *Worker) charge(total time.Duration) {
+	w.mu.Lock()
+	used := total - w.charged
+	w.charged = max(w.charged, total)
+	account := w.pays()
+	w.mu.Unlock()
+	if used > 0 && account != "" {
+		w.fleet.bill.add(account, used)
+	}
+}
+
+// bill is what accounts have used since it was last collected. Workers come
+// and go between two counts, and a process that lives for a moment costs more
+// than most invocations: so each is charged when it loads and when it is gone.
+type bill struct {
+	mu   sync.Mutex
+	used map[string]time.Duration
+}
+
+func (b *bill) add(account string, used time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.used == nil {
+		b.used = map[string]time.Duration{}
+	}
+	b.used[account] += used
+}
+
+// collect hands over the bill and begins a new one.
+func (b *bill) collect() map[string]time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	used := b.used
+	if used == nil {
+		used = map[string]time.Duration{}
+	}
+	b.used = nil
+	return used
+}
+
+// Behind reports whether an account computes beyond its share: others then
+// come before it wherever they meet.
+func (f *Fleet) Behind(account string) bool {
+	_, behind := f.ruling.Load().behind[account]
+	return behind
 }
 
 // idleTime is how long all processors together had nothing to do.

@@ -14,7 +14,8 @@ func TestShares(t *testing.T) {
 	type use = map[string]time.Duration
 	const ms = time.Millisecond
 	for name, c := range map[string]struct {
-		counts []use          // "" is what nobody used
+		counts []use // "" is what nobody used
+		held   map[string]bool
 		want   map[string]int // after the last
 	}{
 		"nothing runs":             {counts: []use{{"": 2000 * ms}}, want: map[string]int{}},
@@ -31,6 +32,8 @@ func TestShares(t *testing.T) {
 		"between two workers":      {counts: []use{{"a": 1900 * ms, "b": 0}, {"b": 20 * ms}, {"b": 20 * ms}}, want: map[string]int{"a": 2}},
 		"the neighbour has gone":   {counts: []use{{"a": 1900 * ms, "b": 0}, {"a": 1900 * ms}}, want: map[string]int{"a": 1}},
 		"who is behind may go on":  {counts: []use{{"a": 1900 * ms, "b": 0}, {"a": 1990 * ms, "b": 0}}, want: map[string]int{"a": 0}},
+		"held back for its log":    {counts: []use{{"": 1900 * ms, "a": 50 * ms, "b": 0}}, held: map[string]bool{"a": true}, want: map[string]int{"a": 0}},
+		"alone with its log":       {counts: []use{{"": 1900 * ms, "a": 50 * ms}}, held: map[string]bool{"a": true}, want: map[string]int{}},
 		"the newcomer is not held": {counts: []use{{"a": 1900 * ms, "b": 0}, {"a": 1300 * ms, "b": 600 * ms}}, want: map[string]int{"a": 0}},
 	} {
 		var s shares
@@ -38,7 +41,7 @@ func TestShares(t *testing.T) {
 		for _, used := range c.counts {
 			idle := used[""]
 			delete(used, "")
-			got = s.count(used, idle, time.Second)
+			got = s.count(used, c.held, idle, time.Second)
 		}
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s: %s", name, diff)

@@ -61,10 +61,10 @@ type Worker struct {
 	memoryLimit atomic.Int64  // bytes
 	exit        Exit          // valid once done is closed
 
-	computed time.Duration // processor time at the fleet's last count
-
 	priorityMu sync.Mutex
-	behind     bool // has the priority of an account beyond its share
+	behind     bool  // has the priority of an account beyond its share
+	placed     bool  // confined is known; before, it runs where the server did when it forked
+	confined   []int // the processors it keeps to; nil is all
 
 	writeMu sync.Mutex // comes before mu
 	out     []byte     // the frame being written, kept for its memory
@@ -74,7 +74,9 @@ type Worker struct {
 	pinged       atomic.Int32 // pongs that are outstanding
 
 	mu      sync.Mutex
-	program *Program // nil while blank
+	payer   string        // the account on whose behalf it was started, "" for nobody's
+	charged time.Duration // processor time that is charged to an account already
+	program *Program      // nil while blank
 	source  *egress.Source
 	ending  bool     // takes nothing new
 	asked   *verdict // the server's own reason to end it
@@ -131,9 +133,9 @@ type loadOutcome struct {
 
 var callPool = sync.Pool{New: func() any { return &call{done: make(chan answer, 1)} }}
 
-func newWorker(f *Fleet, runtime string) *Worker {
+func newWorker(f *Fleet, runtime, payer string) *Worker {
 	w := &Worker{
-		fleet: f, runtime: runtime, started: time.Now(),
+		fleet: f, runtime: runtime, payer: payer, started: time.Now(),
 		ready: make(chan struct{}), loaded: make(chan loadOutcome, 1), pong: make(chan struct{}, 1), done: make(chan struct{}),
 		calls: make(map[uint32]*call), frames: wire.NewReader(maxFrame),
 	}
@@ -166,6 +168,7 @@ func (w *Worker) Load(ctx context.Context, p *Program) (Loaded, error) {
 	if err != nil {
 		return Loaded{}, err
 	}
+	w.charge(w.processorTime()) // until here its payer pays
 	w.mu.Lock()
 	if w.program != nil || w.ending {
 		w.mu.Unlock()
@@ -179,7 +182,7 @@ func (w *Worker) Load(ctx context.Context, p *Program) (Loaded, error) {
 		w.kill(ReasonLoad, "its memory could not be bounded")
 		return Loaded{}, err
 	}
-	w.prioritise(*w.fleet.behind.Load()) // a new instance is no way around it
+	w.prioritise() // a new instance is no way around it
 
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()

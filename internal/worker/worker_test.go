@@ -116,7 +116,7 @@ func (b *bench) tryStart(t testing.TB, code string, change ...func(*worker.Progr
 	for _, c := range change {
 		c(p)
 	}
-	w, err := b.fleet.Start(t.Context(), convoke.DefaultRuntime, p.MemoryMiB)
+	w, err := b.fleet.Start(t.Context(), convoke.DefaultRuntime, p.MemoryMiB, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -549,7 +549,7 @@ func BenchmarkInvokeAhead(b *testing.B) {
 func BenchmarkStart(b *testing.B) {
 	s := setup(b)
 	for b.Loop() {
-		w, err := s.fleet.Start(b.Context(), convoke.DefaultRuntime, 128)
+		w, err := s.fleet.Start(b.Context(), convoke.DefaultRuntime, 128, "")
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -568,7 +568,7 @@ func BenchmarkFirstAnswer(b *testing.B) {
 	in := []byte(`{"timestamp":1700000000000,"headers":[],"payload":{"name":"Ada"}}`)
 	for b.Loop() {
 		b.StopTimer()
-		w, err := s.fleet.Start(b.Context(), convoke.DefaultRuntime, 128)
+		w, err := s.fleet.Start(b.Context(), convoke.DefaultRuntime, 128, "")
 		if err != nil {
 			b.Fatal(err)
 		}
