@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -71,7 +73,7 @@ func (r *runner) hostile(ctx context.Context) error {
 	}
 	section := Section{
 		Title: "One hostile account, and what its neighbour notices",
-		Note: fmt.Sprintf("The neighbour's function is called %d times a second, alone and beside each attack; the attacker's callers run at a lower priority than the server: they stand for machines elsewhere. "+
+		Note: fmt.Sprintf("The neighbour's function is called %d times a second, alone and beside each attack. The callers stand for machines elsewhere, so the attacker's get what nobody else wants of the processors, and the neighbour's are never kept waiting for one (that takes root). "+
 			"Ratios are formed within each round. The first row is no attack: it shows how much the figures move by themselves.", neighbourRate),
 		Columns: []string{"Attack", "p50 alone", "p50 beside", "p50 ratio", "p99 alone", "p99 beside", "p99 ratio"},
 	}
@@ -80,8 +82,12 @@ func (r *runner) hostile(ctx context.Context) error {
 			row.p99.cell(asTime), row.p99Beside.cell(asTime), row.p99Beside.over(row.p99).cell(asRatio)})
 	}
 	r.report.Sections = append(r.report.Sections, section)
-	most := rows[len(rows)-1]
-	r.report.goal("a neighbour's p99 beside a hostile account, "+most.name, "≤ 1.2 ×", most.p99Beside.over(most.p99), asRatio, func(m float64) bool { return m <= 1.2 })
+	// What the first row moved by itself is no doing of an attack.
+	noise := max(1, slices.Max(rows[0].p99Beside.over(rows[0].p99)))
+	for _, row := range rows[1:] {
+		r.report.goal("a neighbour's p99 beside a hostile account: "+row.name, fmt.Sprintf("≤ 1.2 × %.2f ×", noise), row.p99Beside.over(row.p99), asRatio,
+			func(m float64) bool { return m <= 1.2*noise })
+	}
 	return nil
 }
 
@@ -138,7 +144,7 @@ func (r *runner) hostileOnce(ctx context.Context, row *hostileRow) error {
 	neighbour := r.convoke.hello()
 	neighbour.Connections, neighbour.Rate = 8, neighbourRate
 	neighbour.Warmup, neighbour.Duration = r.Round/2, neighbourRounds*r.Round
-	alone, err := r.load(ctx, neighbour)
+	alone, err := r.loadBy(ctx, neighbour, r.elsewhere(true)...)
 	if err != nil {
 		return err
 	}
@@ -147,17 +153,31 @@ func (r *runner) hostileOnce(ctx context.Context, row *hostileRow) error {
 		l.Duration = neighbour.Duration
 		l.Warmup = attackLead + neighbour.Warmup
 		storm.Go(func() error {
-			_, err := r.loadBy(storming, l, "nice", "-n", "10", r.Self, "load")
+			_, err := r.loadBy(storming, l, r.elsewhere(false)...)
 			return err
 		})
 	}
 	if err := pause(storming, attackLead); err != nil {
 		return err
 	}
-	beside, err := r.load(storming, neighbour)
+	beside, err := r.loadBy(storming, neighbour, r.elsewhere(true)...)
 	if err := errors.Join(err, storm.Wait()); err != nil {
 		return err
 	}
 	row.add(quantile(alone, 0.5), quantile(alone, 0.99), quantile(beside, 0.5), quantile(beside, 0.99))
 	return pause(ctx, settle)
+}
+
+// elsewhere is the command of a load process that stands for callers on other
+// machines: it neither takes a processor from the server nor waits for one. As
+// an ordinary user the second is not to be had.
+func (r *runner) elsewhere(prompt bool) []string {
+	policy := []string{"chrt", "--idle", "0"}
+	if prompt {
+		policy = []string{"chrt", "--fifo", "1"}
+		if os.Geteuid() != 0 {
+			policy = nil
+		}
+	}
+	return append(policy, r.Self, "load")
 }

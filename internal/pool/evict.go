@@ -2,20 +2,38 @@ package pool
 
 import "time"
 
-// spare is the instance whose place costs least to take: one whose process is
-// ending anyway, else the least recently used idle one, and one that
-// MinInstances asks for only if there is no other. It looks at those of
-// account a, or of all with nil, and returns nil when all are busy.
-func (p *Pool[W]) spare(a *account[W]) *instance[W] {
+// shelterFor is how long an idle instance stays out of reach of accounts that
+// have enough.
+const shelterFor = 10 * time.Second
+
+// evenShare is how many places each account has when all have as many.
+func (p *Pool[W]) evenShare() int { return p.cfg.MaxInstances / max(1, len(p.accounts)) }
+
+// isSheltered reports whether an idle instance is in use, though not at this
+// moment, by an account that has no more than its share. An account that takes
+// every place it can get, with instances that are never idle, would otherwise
+// end those of all who call now and then.
+func (p *Pool[W]) isSheltered(i *instance[W], now time.Time) bool {
+	return now.Sub(i.idleSince) < shelterFor && i.group.account.places <= p.evenShare()
+}
+
+// spare is the instance whose place costs account a least to take: one whose
+// process is ending anyway, else the least recently used idle one, and one
+// that MinInstances asks for only if there is no other. What is sheltered is
+// left to its account by those that have their share. It looks at instances of
+// a alone if own is set, and returns nil when there is none to take.
+func (p *Pool[W]) spare(a *account[W], own bool, now time.Time) *instance[W] {
+	enough := a.places >= p.evenShare()
 	var idle, kept *instance[W]
 	for _, i := range p.instances {
-		if !i.placed || a != nil && i.group.account != a {
+		if !i.placed || own && i.group.account != a {
 			continue
 		}
 		switch {
 		case i.state == closing:
 			return i
 		case !i.isIdle():
+		case enough && i.group.account != a && p.isSheltered(i, now):
 		case i.isKept():
 			kept = older(kept, i)
 		default:
@@ -69,7 +87,7 @@ func (p *Pool[W]) clearUp(a *account[W], taken, most int) {
 		}
 	}
 	for ; excess > 0; excess-- {
-		v := p.oldestIdle(a)
+		v := p.oldestIdle(a, a == nil)
 		if v == nil {
 			return
 		}
@@ -78,10 +96,12 @@ func (p *Pool[W]) clearUp(a *account[W], taken, most int) {
 }
 
 // oldestIdle is the least recently used idle instance of account a, or of all
-// with nil, that MinInstances does not ask for; nil when there is none.
-func (p *Pool[W]) oldestIdle(a *account[W]) (oldest *instance[W]) {
+// with nil, that MinInstances does not ask for and, with shelter, is not
+// sheltered; nil when there is none.
+func (p *Pool[W]) oldestIdle(a *account[W], shelter bool) (oldest *instance[W]) {
+	now := time.Now()
 	for _, i := range p.instances {
-		if i.isIdle() && !i.isKept() && (a == nil || i.group.account == a) {
+		if i.isIdle() && !i.isKept() && (a == nil || i.group.account == a) && !(shelter && p.isSheltered(i, now)) {
 			oldest = older(oldest, i)
 		}
 	}
@@ -173,7 +193,10 @@ func (p *Pool[W]) relieve(pressed bool) {
 		quota = idle/4 + 1
 	}
 	for ; excess > 0 || quota > 0; quota-- {
-		victim := p.oldestIdle(nil)
+		victim := p.oldestIdle(nil, true)
+		if victim == nil {
+			victim = p.oldestIdle(nil, false) // memory that is missing asks nobody
+		}
 		if victim == nil {
 			return
 		}

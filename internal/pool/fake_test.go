@@ -387,7 +387,8 @@ func audit(p *Pool[*fake]) error {
 		return fmt.Errorf("%d places, more than %d", p.places, p.cfg.MaxInstances)
 	}
 	// With a memory budget, room for one may need several to go.
-	if g := p.next(); g != nil && (!p.full(g) || p.spare(nil) != nil && p.cfg.MemoryMiB == 0) {
+	// What has lost its shelter since the last sweep is found by the next.
+	if g := p.next(); g != nil && (!p.full(g) || p.spare(g.account, false, time.Now().Add(-sweepEvery)) != nil && p.cfg.MemoryMiB == 0) {
 		return fmt.Errorf("%s waits for a place though there is one", g.target.Key)
 	}
 	return nil

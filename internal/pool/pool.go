@@ -18,7 +18,8 @@
 //   - While a target has waiters it has no free slot, and the oldest waiter
 //     gets the next one.
 //   - While anybody waits for a place on the node, no place is free and no
-//     instance is idle that the waiting one could have.
+//     instance is idle that the waiting one could have. It cannot have those
+//     that others use now and then while it has its own share of the places.
 //   - Every Acquire returns: with a lease, or with an error after MaxWait at
 //     the latest.
 package pool

@@ -12,7 +12,8 @@ import "time"
 // fewest, and among equals to the one that has not been given one for the
 // longest time; within the account first to a function that has no instance
 // at all. If no place is free, the least recently used idle instance makes
-// room. If none is idle, busy instances may have to: slots are handed on
+// room, but for those that accounts with no more than their share have used a
+// moment ago: who has its own share leaves them theirs. If none is idle, busy instances may have to: slots are handed on
 // within a function, so under steady load an instance would never be idle and
 // who has none would wait for ever. Therefore an instance is drained when a
 // lease comes back and
@@ -124,7 +125,7 @@ func (p *Pool[W]) next() *group[W] {
 		if best != nil && a.places >= best.places {
 			continue
 		}
-		if a.places >= p.cfg.MaxInstancesPerAccount && p.spare(a) == nil {
+		if a.places >= p.cfg.MaxInstancesPerAccount && p.spare(a, true, time.Now()) == nil {
 			continue
 		}
 		best = a
@@ -140,14 +141,14 @@ func (p *Pool[W]) next() *group[W] {
 // places will be free for g once the processes are gone.
 func (p *Pool[W]) reserve(g *group[W]) (victims []*instance[W], ok bool) {
 	for {
-		within := g.account
+		own := true
 		if g.account.places < p.cfg.MaxInstancesPerAccount {
 			if !p.nodeFull() {
 				break
 			}
-			within = nil
+			own = false
 		}
-		v := p.spare(within)
+		v := p.spare(g.account, own, time.Now())
 		if v == nil {
 			for _, v := range victims {
 				p.hold(v)
