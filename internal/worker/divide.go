@@ -13,8 +13,9 @@ import (
 // long as they need no more than that. A machine with one processor has
 // nothing to divide.
 const (
-	// headroom is how many times what was used must fit into the others' part.
-	headroom = 2
+	// headroom is how many times what was used must fit into the others' part:
+	// on a processor that is busy half of the time, too, one waits for another.
+	headroom = 5
 	// remembered is over how many counts the most that was used counts.
 	remembered = 5
 )
