@@ -192,7 +192,7 @@ func (a *app) root() *cobra.Command {
 		root.AddCommand(cmd)
 	}
 	root.AddGroup(&cobra.Group{ID: "people", Title: "People and accounts:"})
-	for _, cmd := range []*cobra.Command{a.loginCommand(), a.logoutCommand(), a.whoami(), a.profileCommand(), a.userCommand(), a.accountCommand(), a.limits(), a.activity()} {
+	for _, cmd := range []*cobra.Command{a.loginCommand(), a.logoutCommand(), a.whoami(), a.consentCommand(), a.profileCommand(), a.userCommand(), a.accountCommand(), a.limits(), a.activity()} {
 		cmd.GroupID = "people"
 		root.AddCommand(cmd)
 	}
