@@ -120,6 +120,9 @@ func (a *app) wait(ctx context.Context, v *visit, c *client.Client) (*api.OAuthT
 		case text := <-v.notes:
 			a.note("%s", text)
 		case f := <-v.codes:
+			for len(v.notes) > 0 {
+				a.note("%s", <-v.notes) // they came before
+			}
 			if f.err != nil {
 				return nil, f.err
 			}
