@@ -110,6 +110,15 @@ func (p *Provider) Begin(w http.ResponseWriter, r *http.Request, next string, se
 		return err
 	}
 	f := flight{State: random(), Nonce: random(), Verifier: oauth2.GenerateVerifier(), Next: localPath(next)}
+	if err := p.depart(w, f, secure); err != nil {
+		return err
+	}
+	http.Redirect(w, r, client.AuthCodeURL(f.State, oauth2.S256ChallengeOption(f.Verifier), oidc.Nonce(f.Nonce)), http.StatusFound)
+	return nil
+}
+
+// depart has the browser keep f.
+func (p *Provider) depart(w http.ResponseWriter, f flight, secure bool) error {
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false) // it would make six bytes of each & of an address
@@ -117,7 +126,6 @@ func (p *Provider) Begin(w http.ResponseWriter, r *http.Request, next string, se
 		return err
 	}
 	setFlight(w, base64.RawURLEncoding.EncodeToString(text.Bytes()), int(flightTime.Seconds()), secure)
-	http.Redirect(w, r, client.AuthCodeURL(f.State, oauth2.S256ChallengeOption(f.Verifier), oidc.Nonce(f.Nonce)), http.StatusFound)
 	return nil
 }
 
