@@ -76,6 +76,9 @@ func sentence(s string) string {
 func (s *Server) consentPage(w http.ResponseWriter, r *http.Request, req *request, user *convoke.Principal) error {
 	v := view{Title: "Allow " + req.client.Name + "?", Client: req.client.Name, Account: req.client.AccountID, Consent: true, User: user.String(),
 		Everything: actsAsUser(req.client, req.scopes)}
+	if v.Everything {
+		v.Title = "Let the command line act as you?"
+	}
 	for _, info := range convoke.Scopes {
 		for _, scope := range req.scopes {
 			if info.Scope == scope {
