@@ -30,13 +30,21 @@ type Grant struct {
 	// (RFC 9449, section 5); "": not bound.
 	KeyThumbprint string
 
-	CreatedAt time.Time
-	ExpiresAt time.Time // the user has to agree anew then
-	RevokedAt time.Time // zero: not revoked
+	From       string // network address of the browser in which the user agreed; "": not known
+	CreatedAt  time.Time
+	LastUsedAt time.Time // when tokens were last issued; zero: never
+	ExpiresAt  time.Time // the user has to agree anew then
+	RevokedAt  time.Time // zero: not revoked
 }
 
 // Live reports whether tokens of the grant may be used at now.
 func (g *Grant) Live(now time.Time) bool { return g.RevokedAt.IsZero() && now.Before(g.ExpiresAt) }
+
+// Given reports whether the grant is a consent that holds at now: tokens can be
+// had by it, or it is so new that they can still be fetched.
+func (g *Grant) Given(now time.Time) bool {
+	return g.Live(now) && (!g.CodeUsedAt.IsZero() || now.Before(g.CodeExpiresAt))
+}
 
 // GrantStore keeps grants.
 type GrantStore interface {
@@ -44,6 +52,9 @@ type GrantStore interface {
 	CreateGrant(ctx context.Context, g *Grant) error
 	// FindGrant returns CodeNotFound when there is none.
 	FindGrant(ctx context.Context, id string) (*Grant, error)
+	// ListGrants returns a user's grants, the newest first, also those that have
+	// ended as long as they are stored.
+	ListGrants(ctx context.Context, accountID, userID string) ([]*Grant, error)
 	// UpdateGrant stores what change makes of the grant, unless it returns an
 	// error; two calls never see the same state. CodeNotFound when there is none.
 	UpdateGrant(ctx context.Context, id string, change func(*Grant) error) (*Grant, error)

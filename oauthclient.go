@@ -59,6 +59,20 @@ const (
 // GrantTypes lists the grant types that a client can have.
 var GrantTypes = []GrantType{GrantClientCredentials, GrantAuthorizationCode}
 
+// CommandLineID is the client_id of the command line, which every account has
+// without anybody registering it. Nobody can change or remove it.
+const CommandLineID = "convoke-cli"
+
+// CommandLine is the command line as a client of an account: a native app
+// (RFC 8252) that listens on a port of the user's own machine. It is on
+// 127.0.0.1 by number: what localhost means is for each machine to say.
+func CommandLine(accountID string) *Client {
+	return &Client{
+		ID: CommandLineID, AccountID: accountID, Name: "Convoke command line", Public: true,
+		GrantTypes: []GrantType{GrantAuthorizationCode}, Scopes: []Scope{ScopeUser}, RedirectURIs: []string{"http://127.0.0.1/callback"},
+	}
+}
+
 // Bounds of a client.
 const (
 	maxClientName   = 100 // characters

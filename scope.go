@@ -26,6 +26,9 @@ const (
 	ScopeAccountRead   Scope = "faas.account.read"
 	// ScopeOpenID asks for an id token and grants nothing (OpenID Connect Core 3.1.2.1).
 	ScopeOpenID Scope = "openid"
+	// ScopeUser is all that the user may do, whatever that is at the time. Only
+	// the command line has it: it is not in Scopes, so no client can be given it.
+	ScopeUser Scope = "user"
 )
 
 // ScopeInfo is what a scope means.

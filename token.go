@@ -45,7 +45,7 @@ type Principal struct {
 	Name      string
 	Roles     []Role
 	UserID    string // who it is or whose token it is; "" is nobody's
-	SessionID string // of a sign-in; "" for a token
+	SessionID string // of a sign-in, which is a grant for the command line; "" for a token
 	// MustChangePassword allows nothing but that.
 	MustChangePassword bool
 	// ClientID is the OAuth client that acts, for itself when it is ID, or for a

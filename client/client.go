@@ -41,15 +41,21 @@ type Config struct {
 	URL       string         // of the server, such as http://127.0.0.1:8080
 	AccountID string         // "" is convoke.DefaultAccountID
 	Token     convoke.Secret // bearer token
-	HTTP      *http.Client   // nil is one of its own, without a time-out
-	UserAgent string         // "" is convoke-client
+	// Tokens is asked for the bearer token of each call, in place of Token; nil:
+	// Token is good for all. rejected is a token that the server has just refused,
+	// zero otherwise: for another one the call is made once more. It must be safe
+	// for concurrent use.
+	Tokens    func(ctx context.Context, rejected convoke.Secret) (convoke.Secret, error)
+	HTTP      *http.Client // nil is one of its own, without a time-out
+	UserAgent string       // "" is convoke-client
 }
 
 // Client makes calls for one account of one server. It is safe for concurrent use.
 type Client struct {
 	base      string // URL with the account's path
 	root      string
-	token     convoke.Secret
+	account   string
+	tokens    func(ctx context.Context, rejected convoke.Secret) (convoke.Secret, error)
 	http      *http.Client
 	userAgent string
 	maxBody   int64
@@ -68,7 +74,10 @@ func New(c Config) (*Client, error) {
 	root := strings.TrimRight(c.URL, "/")
 	cl := &Client{
 		base: root + "/api/account/" + account, root: root,
-		token: c.Token, http: c.HTTP, userAgent: cmp.Or(c.UserAgent, "convoke-client"), maxBody: maxBody,
+		account: account, tokens: c.Tokens, http: c.HTTP, userAgent: cmp.Or(c.UserAgent, "convoke-client"), maxBody: maxBody,
+	}
+	if cl.tokens == nil {
+		cl.tokens = func(context.Context, convoke.Secret) (convoke.Secret, error) { return c.Token, nil }
 	}
 	if cl.http == nil {
 		cl.http = &http.Client{}
@@ -127,15 +136,37 @@ func (c *Client) roundTrip(ctx context.Context, r request) (body []byte, request
 	return body, requestID, nil
 }
 
+// send makes a call, and once more with another token when the server refuses
+// the first and there is one: who is refused has changed nothing.
 func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
-	var body io.Reader
+	var body []byte
 	if r.in != nil {
-		b, err := json.Marshal(r.in)
-		if err != nil {
+		var err error
+		if body, err = json.Marshal(r.in); err != nil {
 			return nil, &convoke.Error{Code: convoke.CodeValidation, Message: "the request is no valid JSON", Cause: err}
 		}
-		body = bytes.NewReader(b)
 	}
+	token, err := c.tokens(ctx, convoke.Secret{})
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.attempt(ctx, r, body, token)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || token.IsZero() {
+		return resp, err
+	}
+	next, err := c.tokens(ctx, token)
+	if err != nil {
+		resp.Body.Close()
+		return nil, err
+	}
+	if next.Reveal() == token.Reveal() {
+		return resp, nil
+	}
+	resp.Body.Close()
+	return c.attempt(ctx, r, body, next)
+}
+
+func (c *Client) attempt(ctx context.Context, r request, body []byte, token convoke.Secret) (*http.Response, error) {
 	target := c.base + r.path
 	if strings.HasPrefix(r.path, "/api/") {
 		target = c.root + r.path
@@ -143,7 +174,11 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	if len(r.query) > 0 {
 		target += "?" + r.query.Encode()
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, target, body)
+	var reader io.Reader
+	if body != nil {
+		reader = bytes.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, target, reader)
 	if err != nil {
 		return nil, &convoke.Error{Code: convoke.CodeValidation, Message: "the request cannot be made", Cause: err}
 	}
@@ -154,8 +189,8 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	if req.Header.Get("X-Request-ID") == "" {
 		req.Header.Set("X-Request-ID", uuid.NewString())
 	}
-	if !c.token.IsZero() {
-		req.Header.Set("Authorization", "Bearer "+c.token.Reveal())
+	if !token.IsZero() {
+		req.Header.Set("Authorization", "Bearer "+token.Reveal())
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")

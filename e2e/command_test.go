@@ -52,6 +52,7 @@ func (w *world) close() error {
 //	expect NAME TEXT                  wait until it has printed TEXT
 //	tools [FLAG...]                   serve for the reference's public tools; see cmdTools
 //	readme HEADING                    run the commands in a section of the README
+//	signin CODE ANSWER... -- ARG...   run convoke and be the browser that it sends to a page; see cmdSignIn
 //	interrupt NAME                    SIGINT; it must end with exit code 0
 var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"serve":      noNeg(cmdServe),
@@ -69,6 +70,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"readme":     noNeg(cmdReadme),
 	"interrupt":  noNeg(cmdInterrupt),
 	"tools":      noNeg(cmdTools),
+	"signin":     noNeg(cmdSignIn),
 }
 
 func noNeg(f func(ts *testscript.TestScript, args []string)) func(*testscript.TestScript, bool, []string) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -43,10 +44,20 @@ func state() cli.State {
 		Args: os.Args[1:], Env: env, Executable: executable, Version: version, OpenRoot: os.OpenRoot,
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		StdinTTY: term.IsTerminal(int(os.Stdin.Fd())), StdoutTTY: term.IsTerminal(int(os.Stdout.Fd())), StderrTTY: term.IsTerminal(int(os.Stderr.Fd())),
-		ReadPassword: readPassword,
-		OpenDir:      func(dir string) fs.FS { return os.DirFS(dir) },
-		Server:       cli.ServerCommands{Serve: app.Serve, CreateToken: app.CreateToken, Accounts: accounts, Doctor: app.Doctor, Runtimes: app.Runtimes, Upcoming: schedule.Preview},
+		ReadPassword: readPassword, Start: start,
+		OpenDir: func(dir string) fs.FS { return os.DirFS(dir) },
+		Server:  cli.ServerCommands{Serve: app.Serve, CreateToken: app.CreateToken, Accounts: accounts, Doctor: app.Doctor, Runtimes: app.Runtimes, Upcoming: schedule.Preview},
 	}
+}
+
+// start runs a program and does not wait for it.
+func start(name string, args ...string) error {
+	cmd := exec.Command(name, args...)
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	go func() { _ = cmd.Wait() }() // how it ends is the user's to see
+	return nil
 }
 
 // readPassword reads a line that the terminal does not show. When ctx ends

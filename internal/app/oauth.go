@@ -13,6 +13,7 @@ import (
 	"convoke/internal/config"
 	"convoke/internal/httpx"
 	"convoke/internal/oauth"
+	"convoke/internal/oidc"
 )
 
 // wireOAuth makes the authorization server. Its keys are no part of the
@@ -47,11 +48,33 @@ type people struct{ a *App }
 
 // Session returns who is signed in in a browser.
 func (p people) Session(r *http.Request) (*convoke.Principal, error) {
-	who, err := p.a.auth.CheckSession(r, auth.CSRF(r))
-	if err == nil && who.MustChangePassword {
-		err = convoke.Errorf(convoke.CodeUnauthorized, "the password was made up by somebody else: set a new one first")
+	return p.a.auth.CheckSession(r, auth.CSRF(r))
+}
+
+// SetPassword changes the password of who is signed in.
+func (p people) SetPassword(ctx context.Context, r *http.Request, by *convoke.Principal, old, password convoke.Secret) error {
+	u, err := p.a.account.ChangePassword(ctx, by, old, password)
+	if err != nil {
+		return err
 	}
-	return who, err
+	return p.a.store.AppendActivity(context.WithoutCancel(ctx), &convoke.Activity{
+		AccountID: u.AccountID, At: time.Now(), ActorID: u.ID, Actor: u.LoginName, From: httpx.ClientIP(r).String(), RequestID: httpx.RequestID(r),
+		Action: "user.changePassword", Subject: u.ID, Name: u.LoginName,
+	})
+}
+
+// ProviderPath is where people of the account sign in through the identity
+// provider.
+func (p people) ProviderPath(accountID, next string) string {
+	c := p.a.cfg.OIDC
+	if c.Issuer == "" || c.Account != accountID {
+		return ""
+	}
+	path, ok := oidc.LoginPath(next)
+	if !ok {
+		return "" // with a request of that length the browser would not find its way back
+	}
+	return path
 }
 
 // Login signs in with a password.

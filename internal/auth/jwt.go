@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -18,6 +19,10 @@ type Verifier interface {
 	// ForgetUser and ForgetAccount have tokens that a change of a user or of an
 	// account may concern judged anew.
 	ForgetUser(accountID, userID string)
+	// EndSession ends a sign-in that the authorization server issued, and
+	// EndSessions all of a user but the one to keep; an id of none is fine.
+	EndSession(ctx context.Context, accountID, id string) error
+	EndSessions(ctx context.Context, accountID, userID, keep string) error
 	ForgetAccount(accountID string)
 }
 

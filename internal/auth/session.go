@@ -193,7 +193,10 @@ func (a *Auth) EndSession(ctx context.Context, p *convoke.Principal) error {
 		return err
 	}
 	a.forget(func(e *entry) bool { return e.tokenID == "" && e.principal.SessionID == p.SessionID })
-	return nil
+	if a.jwt == nil {
+		return nil
+	}
+	return a.jwt.EndSession(ctx, p.AccountID, p.SessionID)
 }
 
 // EndSessions ends all sessions of a user but the one to keep.
@@ -202,7 +205,10 @@ func (a *Auth) EndSessions(ctx context.Context, accountID, userID, keep string) 
 		return err
 	}
 	a.ForgetUser(accountID, userID)
-	return nil
+	if a.jwt == nil {
+		return nil
+	}
+	return a.jwt.EndSessions(ctx, accountID, userID, keep)
 }
 
 // ForgetUser makes what a user may do be read again, for his sessions and tokens.

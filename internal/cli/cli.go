@@ -43,6 +43,9 @@ type State struct {
 	// OpenDir gives the files of a folder: os.DirFS.
 	OpenDir func(dir string) fs.FS
 
+	// Start runs a program and does not wait for it: the browser.
+	Start func(name string, args ...string) error
+
 	Server ServerCommands
 
 	// OpenRoot gives a folder to read and write in: os.OpenRoot.
@@ -189,7 +192,7 @@ func (a *app) root() *cobra.Command {
 		root.AddCommand(cmd)
 	}
 	root.AddGroup(&cobra.Group{ID: "people", Title: "People and accounts:"})
-	for _, cmd := range []*cobra.Command{a.loginCommand(), a.logoutCommand(), a.whoami(), a.profileCommand(), a.userCommand(), a.accountCommand(), a.limits(), a.activity()} {
+	for _, cmd := range []*cobra.Command{a.loginCommand(), a.logoutCommand(), a.whoami(), a.consentCommand(), a.profileCommand(), a.userCommand(), a.accountCommand(), a.limits(), a.activity()} {
 		cmd.GroupID = "people"
 		root.AddCommand(cmd)
 	}
@@ -206,28 +209,44 @@ func unknownCommand(root *cobra.Command, name string) error {
 
 // client makes the client that flags, environment and profile describe.
 func (a *app) client() (*client.Client, error) {
-	p, err := a.resolve()
+	p, path, err := a.resolve()
 	if err != nil {
 		return nil, err
 	}
 	if p.Token.IsZero() {
 		return nil, &convoke.Error{Code: convoke.CodeUnauthorized, Message: fmt.Sprintf("there is no token for account %s of %s", p.Account, p.URL)}
 	}
-	return client.New(client.Config{URL: p.URL, AccountID: p.Account, Token: p.Token, UserAgent: "convoke-cli/" + a.Version})
+	return a.clientOf(p, path)
 }
 
-func (a *app) resolve() (config.Profile, error) {
+// clientOf makes the client of a profile, which stands at path when it can be
+// renewed.
+func (a *app) clientOf(p config.Profile, path string) (*client.Client, error) {
+	c := client.Config{URL: p.URL, AccountID: p.Account, Token: p.Token, UserAgent: "convoke-cli/" + a.Version}
+	if !p.Refresh.IsZero() {
+		bare, err := client.New(client.Config{URL: p.URL, AccountID: p.Account, UserAgent: c.UserAgent})
+		if err != nil {
+			return nil, err
+		}
+		c.Tokens = (&renewer{path: path, client: bare, profile: p}).token
+	}
+	return client.New(c)
+}
+
+// resolve is what flags, environment and profile say, and the profile's file.
+func (a *app) resolve() (config.Profile, string, error) {
 	find := config.FindProfile
 	if a.given.URL == "" && a.Env["CONVOKE_URL"] == "" {
 		find = config.ExistingProfile
 	}
 	path, err := find(a.profile, a.Env)
 	if err != nil {
-		return config.Profile{}, err
+		return config.Profile{}, "", err
 	}
 	given := a.given
 	given.Token = convoke.NewSecret(a.token)
-	return config.ResolveProfile(given, a.Env, path)
+	p, err := config.ResolveProfile(given, a.Env, path)
+	return p, path, err
 }
 
 // args is cobra.ExactArgs with an error that says what is missing.

@@ -238,6 +238,7 @@ type shell struct {
 	serve ServerCommands
 
 	colour bool // stdout is a terminal
+	start  func(name string, args ...string) error
 }
 
 func newShell(t *testing.T) *shell {
@@ -274,7 +275,7 @@ func (s *shell) runContext(ctx context.Context, args ...string) outcome {
 	code := Run(ctx, State{
 		Args: args, Env: s.env, Version: "1.2.3", StdoutTTY: s.colour, OpenRoot: func(dir string) (*os.Root, error) { return os.OpenRoot(s.abs(dir)) },
 		Stdin: strings.NewReader(s.stdin), Stdout: &out, Stderr: &err,
-		StdinTTY: s.tty, StderrTTY: s.tty, ReadPassword: s.typed,
+		StdinTTY: s.tty, StderrTTY: s.tty, ReadPassword: s.typed, Start: s.start,
 		OpenDir: func(dir string) fs.FS { return os.DirFS(s.abs(dir)) },
 		Server:  s.serve,
 	})

@@ -108,7 +108,10 @@ func TestLogin(t *testing.T) {
 
 	// On a terminal, into a profile of its own; the server is remembered.
 	s.tty, s.stdin, s.typed = true, "ann\n", typing("good password")
-	s.want(ExitOK, []string{"!good password"}, []string{"Login name for account 7 of " + url, "Password: ", "!good password"}, "login", "--profile", "seven", "--url", url, "--account", "7")
+	s.env["CONVOKE_PASSWORD"] = "good password"
+	s.want(ExitOK, []string{"!good password"}, []string{"Login name for account 7 of " + url, "!Password: ", "!good password"}, "login", "--profile", "seven", "--url", url, "--account", "7")
+	delete(s.env, "CONVOKE_PASSWORD")
+	s.want(ExitOK, []string{"!good password"}, []string{"Password: ", "!good password"}, "login", "--profile", "seven", "--url", url, "--account", "7", "--user", "ann")
 	if p := profile("seven"); p.Account != "7" || p.Token.Reveal() != "bearer-7" {
 		t.Errorf("profile %+v", p)
 	}

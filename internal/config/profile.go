@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -23,6 +24,10 @@ type Profile struct {
 	URL     string
 	Account string
 	Token   convoke.Secret
+	// Refresh brings the next Token before Expires, for a sign-in through a
+	// browser; zero for others.
+	Refresh convoke.Secret
+	Expires time.Time
 }
 
 // profileFile is the profile on disk: the only place where a token is written out.
@@ -30,6 +35,8 @@ type profileFile struct {
 	URL     string `yaml:"url"`
 	Account string `yaml:"account"`
 	Token   string `yaml:"token"`
+	Refresh string `yaml:"refreshToken,omitempty"`
+	Expires string `yaml:"expiresAt,omitempty"` // RFC 3339
 }
 
 // ProfilePath is where client commands keep their profile: below
@@ -67,7 +74,7 @@ func ResolveProfile(given Profile, environ map[string]string, path string) (Prof
 		if p.URL == saved.URL {
 			p.Account = cmp.Or(p.Account, saved.Account)
 			if p.Token.IsZero() && p.Account == saved.Account {
-				p.Token = saved.Token
+				p.Token, p.Refresh, p.Expires = saved.Token, saved.Refresh, saved.Expires
 			}
 		}
 	}
@@ -94,13 +101,23 @@ func LoadProfile(path string) (Profile, error) {
 		// The parser's own message could quote the token.
 		return Profile{}, convoke.Errorf(convoke.CodeValidation, "%s is no profile: it holds url, account and token", path)
 	}
-	return Profile{URL: strings.TrimRight(f.URL, "/"), Account: f.Account, Token: convoke.NewSecret(f.Token)}, nil
+	p := Profile{URL: strings.TrimRight(f.URL, "/"), Account: f.Account, Token: convoke.NewSecret(f.Token), Refresh: convoke.NewSecret(f.Refresh)}
+	if f.Expires != "" {
+		if p.Expires, err = time.Parse(time.RFC3339, f.Expires); err != nil {
+			return Profile{}, convoke.Errorf(convoke.CodeValidation, "%s is no profile: expiresAt is no time", path)
+		}
+	}
+	return p, nil
 }
 
 // SaveProfile writes p to path, readable by its owner only, in one step: a
 // reader sees the old profile or the new one.
 func SaveProfile(path string, p Profile) error {
-	text, err := yaml.Dump(profileFile{URL: p.URL, Account: p.Account, Token: p.Token.Reveal()})
+	f := profileFile{URL: p.URL, Account: p.Account, Token: p.Token.Reveal(), Refresh: p.Refresh.Reveal()}
+	if !p.Expires.IsZero() {
+		f.Expires = p.Expires.UTC().Format(time.RFC3339)
+	}
+	text, err := yaml.Dump(f)
 	if err != nil {
 		return fmt.Errorf("write profile: %w", err)
 	}

@@ -89,13 +89,13 @@ func TestResolveProfile(t *testing.T) {
 	}{
 		"nothing":          {path: path + ".none", want: Profile{URL: DefaultURL, Account: convoke.DefaultAccountID}},
 		"profile":          {path: path, want: saved},
-		"environment":      {env: map[string]string{"CONVOKE_TOKEN": "env", "CONVOKE_ACCOUNT": "7"}, path: path, want: Profile{"http://saved:1", "7", secret("env")}},
-		"flags":            {given: Profile{URL: "http://flag:3/", Account: "9", Token: secret("flag")}, env: map[string]string{"CONVOKE_URL": "http://env:2", "CONVOKE_TOKEN": "env"}, path: path, want: Profile{"http://flag:3", "9", secret("flag")}},
+		"environment":      {env: map[string]string{"CONVOKE_TOKEN": "env", "CONVOKE_ACCOUNT": "7"}, path: path, want: Profile{URL: "http://saved:1", Account: "7", Token: secret("env")}},
+		"flags":            {given: Profile{URL: "http://flag:3/", Account: "9", Token: secret("flag")}, env: map[string]string{"CONVOKE_URL": "http://env:2", "CONVOKE_TOKEN": "env"}, path: path, want: Profile{URL: "http://flag:3", Account: "9", Token: secret("flag")}},
 		"same server":      {given: Profile{URL: "http://saved:1/"}, path: path, want: saved},
 		"another server":   {given: Profile{URL: "http://evil:1"}, path: path, want: Profile{URL: "http://evil:1", Account: convoke.DefaultAccountID}},
 		"another by env":   {env: map[string]string{"CONVOKE_URL": "http://evil:1"}, path: path, want: Profile{URL: "http://evil:1", Account: convoke.DefaultAccountID}},
 		"another account":  {given: Profile{Account: "9"}, path: path, want: Profile{URL: "http://saved:1", Account: "9"}},
-		"all, file broken": {given: Profile{URL: "http://a", Account: "1", Token: secret("t")}, path: t.TempDir(), want: Profile{"http://a", "1", secret("t")}},
+		"all, file broken": {given: Profile{URL: "http://a", Account: "1", Token: secret("t")}, path: t.TempDir(), want: Profile{URL: "http://a", Account: "1", Token: secret("t")}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

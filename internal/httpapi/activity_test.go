@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"convoke"
 	"convoke/api"
@@ -25,8 +26,8 @@ var silent = map[string]string{
 	"POST /sentinel/api/v2/account/{account}/app/token":     "issues a token that ends by itself",
 	"POST /sentinel/api/account/{account}/token":            "issues tokens of a grant",
 	"POST /oauth2/token":                                    "issues tokens",
-	"POST /oauth2/revoke":                                   "ends tokens that their holder gives up",
-	"POST /sentinel/api/account/{account}/authorize":        "signs in, which package app records; a consent is not recorded",
+	"POST /oauth2/revoke":                                   "package oauth records the consent that ends, and tests it",
+	"POST /sentinel/api/account/{account}/authorize":        "packages app and oauth record the sign-in and the consent, and oauth tests it",
 	"POST /oauth2/authorize":                                "the same handler as that of an account",
 	"DELETE /api/account/{account}/users/me/tokens/{token}": "the same handler as that of all tokens, after a check",
 }
@@ -36,6 +37,7 @@ var silent = map[string]string{
 var uses = []struct {
 	as, route, body string
 	action          string
+	prepare         func(t *testing.T, w *world, saved map[string]string)
 	save            map[string]string // name to the member of the answer to keep
 }{
 	{as: "developer", route: "POST /api/account/{account}/functions", body: `{"name":"f"}`, action: "function.create", save: map[string]string{"uuid": "uuid"}},
@@ -74,9 +76,31 @@ var uses = []struct {
 	{as: "", route: "POST /api/account/{account}/login", body: `{"username":"bob","password":"{reset}"}`, action: "session.create", save: map[string]string{"bob": "bearer"}},
 	{as: "{bob}", route: "POST /api/account/{account}/users/me/password", body: `{"oldPassword":"{reset}","newPassword":"` + password + `"}`, action: "user.changePassword"},
 	{as: "{bob}", route: "POST /api/account/{account}/users/me/tokens", body: `{"name":"mine","roles":["viewer"]}`, action: "token.create"},
+	{as: "admin", route: "DELETE /api/account/{account}/users/{user}/consents/{consent}", action: "consent.revoke", prepare: agree("user")},
+	{as: "{bob}", route: "DELETE /api/account/{account}/users/me/consents/{consent}", action: "consent.revoke", prepare: agree("user")},
 	{as: "{bob}", route: "POST /api/account/{account}/logout", action: "session.remove"},
 	{as: "admin", route: "PATCH /api/account/{account}/users/{user}", body: `{"roles":["viewer"]}`, action: "user.update"},
 	{as: "admin", route: "DELETE /api/account/{account}/users/{user}", action: "user.remove"},
+}
+
+// agree has the user of that name in saved allow the command line to act.
+func agree(user string) func(t *testing.T, w *world, saved map[string]string) {
+	return func(t *testing.T, w *world, saved map[string]string) {
+		t.Helper()
+		saved["consent"] = w.consent(t, home, saved[user], convoke.CommandLineID)
+	}
+}
+
+// consent is one that a user gave to a client a moment ago.
+func (w *world) consent(t *testing.T, account, user, client string) string {
+	t.Helper()
+	now := time.Now().UTC()
+	g := &convoke.Grant{ID: uuid.NewString(), AccountID: account, ClientID: client, UserID: user, Scopes: []convoke.Scope{convoke.ScopeInvoke},
+		CodeExpiresAt: now, CodeUsedAt: now, From: "192.0.2.7", CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
+	if err := w.store.CreateGrant(t.Context(), g); err != nil {
+		t.Fatal(err)
+	}
+	return g.ID
 }
 
 // TestEveryChangeLeavesAnActivity walks the table: whoever adds a route that
@@ -104,6 +128,9 @@ func TestEveryChangeLeavesAnActivity(t *testing.T) {
 		return list[0]
 	}
 	for _, use := range uses {
+		if use.prepare != nil {
+			use.prepare(t, w, saved)
+		}
 		before := newest().ID
 		as := fill(use.as)
 		if as != use.as {

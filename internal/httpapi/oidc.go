@@ -7,6 +7,7 @@ import (
 	"convoke/api"
 	people "convoke/internal/account"
 	"convoke/internal/httpx"
+	"convoke/internal/oauth"
 )
 
 // beginOIDC sends a browser to the identity provider.
@@ -14,7 +15,10 @@ func (s *server) beginOIDC(w http.ResponseWriter, r *http.Request, _ *convoke.Pr
 	if s.Identity.Provider == nil {
 		return noProvider()
 	}
-	return s.Identity.Provider.Begin(w, r, r.URL.Query().Get("next"), secure(r))
+	if err := s.Identity.Provider.Begin(w, r, r.URL.Query().Get("next"), secure(r)); err != nil {
+		return oauth.ShowError(w, r, err)
+	}
+	return nil
 }
 
 func noProvider() error {
@@ -26,6 +30,13 @@ func (s *server) finishOIDC(w http.ResponseWriter, r *http.Request, _ *convoke.P
 	if s.Identity.Provider == nil {
 		return noProvider()
 	}
+	if err := s.signInExternal(w, r); err != nil {
+		return oauth.ShowError(w, r, err)
+	}
+	return nil
+}
+
+func (s *server) signInExternal(w http.ResponseWriter, r *http.Request) error {
 	person, err := s.Identity.Provider.Finish(w, r, secure(r))
 	if err != nil {
 		return err

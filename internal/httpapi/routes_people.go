@@ -86,6 +86,15 @@ func (s *server) peopleRoutes() []Route {
 		{Method: "DELETE", Path: account + "/users/me/tokens/{token}", Rule: Member, Handle: s.revokeOwnToken, Doc: Doc{ID: "revokeOwnToken", Tag: "tokens",
 			Summary: "Revoke a token of one's own", Status: http.StatusNoContent, Codes: codes(convoke.CodeNotFound)}},
 
+		{Method: "GET", Path: account + "/users/me/consents", Rule: Member, Handle: s.listConsents, Doc: Doc{ID: "listOwnConsents", Tag: "consents",
+			Summary: "List what one allowed programs, the newest first", Response: []api.Consent{}, Codes: codes(convoke.CodeActionNotAllowed)}},
+		{Method: "DELETE", Path: account + "/users/me/consents/{consent}", Rule: Member, Handle: s.revokeConsent, Doc: Doc{ID: "revokeOwnConsent", Tag: "consents",
+			Summary: "End a consent of one's own, with all its tokens", Status: http.StatusNoContent, Codes: codes(convoke.CodeNotFound, convoke.CodeActionNotAllowed)}},
+		{Method: "GET", Path: oneUser + "/consents", Rule: people, Handle: s.listConsents, Doc: Doc{ID: "listConsents", Tag: "consents",
+			Summary: "List what a user allowed programs, the newest first", Response: []api.Consent{}, Codes: codes(convoke.CodeNotFound)}},
+		{Method: "DELETE", Path: oneUser + "/consents/{consent}", Rule: people, Handle: s.revokeConsent, Doc: Doc{ID: "revokeConsent", Tag: "consents",
+			Summary: "End a consent of a user, with all its tokens", Status: http.StatusNoContent, Codes: codes(convoke.CodeNotFound)}},
+
 		{Method: "GET", Path: account + "/activities", Rule: Permission(convoke.PermActivityRead), Handle: s.listActivities, Doc: Doc{ID: "listActivities", Tag: "activities",
 			Summary: "List who changed what, newest first", Query: activityQuery, Response: []api.Activity{}, Codes: codes(convoke.CodeInvalid)}},
 	}

@@ -2,10 +2,13 @@ package httpapi
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"convoke"
 	"convoke/api"
@@ -29,6 +32,8 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		"GET /sentinel/api/account/{account}/authorize": 400, "POST /sentinel/api/account/{account}/authorize": 400,
 		"GET /oauth2/authorize": 400, "POST /oauth2/authorize": 400,
 	}
+	w.endedTokens(t)
+	w.clientToken(t)
 	for _, rt := range routes {
 		name := rt.Method + " " + rt.Path
 		if !rt.Rule.valid() {
@@ -45,7 +50,8 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			}
 			continue
 		}
-		want := map[string]convoke.Code{"": convoke.CodeUnauthorized, "wrong": convoke.CodeUnauthorized, "other": convoke.CodeForbidden,
+		want := map[string]convoke.Code{"": convoke.CodeUnauthorized, "wrong": convoke.CodeUnauthorized, "expired": convoke.CodeUnauthorized, "revoked": convoke.CodeUnauthorized,
+			"ended client": convoke.CodeUnauthorized, "client": convoke.CodeForbidden, "other": convoke.CodeForbidden,
 			"other session": convoke.CodeForbidden, "ended session": convoke.CodeUnauthorized}
 		for _, role := range convoke.Roles {
 			code := convoke.CodeForbidden
@@ -54,8 +60,13 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			}
 			want[string(role)], want[string(role)+" session"] = code, code
 		}
+		if rt.Rule.perm == convoke.PermFunctionInvoke { // the only scope that it has
+			want["client"] = ""
+		}
 		if rt.Rule.wrongIsForbidden {
-			want["wrong"], want["ended session"] = convoke.CodeForbidden, convoke.CodeForbidden
+			for _, as := range []string{"wrong", "expired", "revoked", "ended session", "ended client"} {
+				want[as] = convoke.CodeForbidden
+			}
 		}
 		for as, code := range want {
 			if strings.HasSuffix(as, "session") {
@@ -84,10 +95,59 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	}
 }
 
+// endedTokens makes an admin's token that has expired and one that was revoked.
+func (w *world) endedTokens(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"expired", "revoked"} {
+		text := "cvk_" + strings.Repeat(name[:1], 43)
+		sum := sha256.Sum256([]byte(text))
+		tok := &convoke.Token{ID: name, AccountID: home, Name: name, Hash: sum[:], Roles: []convoke.Role{convoke.RoleAdmin}, CreatedAt: time.Now().Add(-time.Hour)}
+		if name == "expired" {
+			tok.ExpiresAt = time.Now().Add(-time.Second)
+		}
+		if err := w.store.CreateToken(t.Context(), tok); err != nil {
+			t.Fatal(err)
+		}
+		w.tokens[name] = text
+	}
+	if err := w.config.Auth.Revoke(t.Context(), home, "revoked"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// clientToken gets access tokens of two OAuth clients that may invoke; one is
+// disabled then.
+func (w *world) clientToken(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"client", "ended client"} {
+		c := &convoke.Client{AccountID: home, Name: name, GrantTypes: convoke.GrantTypes[:1], Scopes: []convoke.Scope{convoke.ScopeInvoke}}
+		secret, err := w.config.OAuth.CreateClient(t.Context(), c, "setup")
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.PostForm(w.url+"/oauth2/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {c.ID}, "client_secret": {secret.Reveal()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		var out api.OAuthToken
+		if err := json.NewDecoder(res.Body).Decode(&out); err != nil || out.AccessToken == "" {
+			t.Fatalf("no token: %d %v", res.StatusCode, err)
+		}
+		w.tokens[name] = out.AccessToken
+		if name == "client" {
+			continue
+		}
+		if _, _, err := w.config.OAuth.UpdateClient(t.Context(), home, c.ID, func(c *convoke.Client) { c.Disabled = true }, "setup"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // example fills the wildcards of a path.
 func example(path string) string {
 	return strings.NewReplacer("{$}", "", "{account}", home, "{uuid}", "f1", "{version}", "1", "{event}", "conversational_command", "{token}", "t1", "{domain}", "d1", "{service}", "faasGW",
-		"{user}", "u1", "{client}", "c1", "{id}", "30000003").Replace(path)
+		"{user}", "u1", "{client}", "c1", "{consent}", "g1", "{id}", "30000003").Replace(path)
 }
 
 // TestOtherAccountsDoNotShow compares the refusals for an account that exists

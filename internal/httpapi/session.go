@@ -24,7 +24,7 @@ func (s *server) login(w http.ResponseWriter, r *http.Request, _ *convoke.Princi
 		return err
 	}
 	if in.AppKey != "" {
-		return convoke.Errorf(convoke.CodeValidation, "sign in with username and password; a program needs no sign-in, it sends a token as its bearer")
+		return convoke.Errorf(convoke.CodeValidation, "keys of OAuth 1 are not known here; a program needs no sign-in, it sends a token as its bearer: convoke token create makes one, and lpf takes it by login --token; people sign in with username and password")
 	}
 	if in.Username == "" || in.Password == "" {
 		return convoke.Errorf(convoke.CodeValidation, "a sign-in needs username and password")

@@ -23,13 +23,16 @@ func (s *Server) authenticate(r *http.Request, form url.Values, account string) 
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.client(r.Context(), id)
+	c, err := s.client(r.Context(), id, account)
 	if err != nil {
 		return nil, err
 	}
 	if good := provesItself(c, secret, time.Now()); !good || c.Disabled || account != "" && account != c.AccountID {
 		s.limits.failed(r)
 		return nil, badClient()
+	}
+	if c.ID == convoke.CommandLineID {
+		return c, nil // of all people of all accounts, and proves nothing: only addresses can be held back
 	}
 	if wait := s.limits.client.take(c.ID); wait > 0 {
 		return nil, tooMany(wait)
@@ -60,13 +63,23 @@ func credentials(r *http.Request, form url.Values) (id, secret string, err error
 	return user, password, nil
 }
 
-// client finds a client; nobody stands for one that does not exist.
-func (s *Server) client(ctx context.Context, id string) (*convoke.Client, error) {
-	c, err := s.store.FindClient(ctx, id)
+// client finds a client; nobody stands for one that does not exist. account is
+// that of the path, "" where it has none.
+func (s *Server) client(ctx context.Context, id, account string) (*convoke.Client, error) {
+	c, err := s.find(ctx, id, account)
 	if convoke.ErrorCode(err) == convoke.CodeNotFound {
 		return nobody, nil
 	}
 	return c, err
+}
+
+// find finds a registered client, or the command line, which is one of every
+// account; CodeNotFound when there is none.
+func (s *Server) find(ctx context.Context, id, account string) (*convoke.Client, error) {
+	if id == convoke.CommandLineID {
+		return convoke.CommandLine(account), nil
+	}
+	return s.store.FindClient(ctx, id)
 }
 
 // provesItself reports whether secret is one of c's that may be used at now.

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"convoke"
+	"convoke/internal/httpx"
 )
 
 // request is a checked authorization request (RFC 6749, section 4.1.1).
@@ -53,13 +55,22 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 	}
 	if req.prompt == "none" {
 		code := "login_required"
-		if user != nil {
+		if user != nil && !user.MustChangePassword {
 			code = "consent_required" // the user agrees each time
 		}
 		return &refusal{problemf(code, "the user has to be asked"), req}
 	}
 	if user == nil || req.prompt == "login" && r.URL.Query().Get(againParam) == "" {
 		return s.loginPage(w, r, req, http.StatusOK, "")
+	}
+	return s.askUser(w, r, req, user)
+}
+
+// askUser asks a user who is signed in: for a password of his own first, when
+// he has one that somebody else made up.
+func (s *Server) askUser(w http.ResponseWriter, r *http.Request, req *request, user *convoke.Principal) error {
+	if user.MustChangePassword {
+		return s.passwordPage(w, r, req, user, http.StatusOK, "")
 	}
 	return s.consentPage(w, r, req, user)
 }
@@ -85,8 +96,11 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if form.Get("action") == "login" {
+	switch form.Get("action") {
+	case "login":
 		return s.login(w, r, req, form)
+	case "cancel":
+		return s.cancel(w, r, req, form)
 	}
 	user, err := s.user(r, req)
 	if err != nil {
@@ -96,7 +110,13 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request) error {
 		return s.loginPage(w, r, req, http.StatusOK, "Your sign-in has ended. Sign in again.")
 	}
 	if !s.formIsOurs(r, user.ID, form.Get("csrf")) {
-		return s.consentPage(w, r, req, user) // it was open for too long: ask again
+		return s.askUser(w, r, req, user) // it was open for too long: ask again
+	}
+	if form.Get("action") == "password" {
+		return s.setPassword(w, r, req, user, form)
+	}
+	if form.Get("action") == "allow" && user.MustChangePassword {
+		return s.passwordPage(w, r, req, user, http.StatusOK, "")
 	}
 	if form.Get("action") != "allow" {
 		return &refusal{problemf("access_denied", "the user did not agree"), req}
@@ -115,9 +135,12 @@ func (s *Server) request(r *http.Request) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.client(r.Context(), q.Get("client_id"))
+	c, err := s.client(r.Context(), q.Get("client_id"), r.PathValue("account"))
 	if err != nil {
 		return nil, err
+	}
+	if c.AccountID == "" && c != nobody { // the command line, which is one of all accounts
+		return nil, problemf("invalid_request", "The address names no account. Run convoke login again, or ask for a newer one.")
 	}
 	if account := r.PathValue("account"); c.Disabled || account != "" && account != c.AccountID || !c.May(convoke.GrantAuthorizationCode) || s.people == nil {
 		return nil, problemf("invalid_client", "This application is not registered here for signing in. Ask its makers, or an administrator of your account.")
@@ -196,7 +219,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, req *request, for
 		if e.RetryAfter > 0 {
 			status = http.StatusTooManyRequests
 		}
-		return s.loginPage(w, r, req, status, e.Message)
+		return s.loginPage(w, r, req, status, sentence(e.Message))
 	}
 	if err != nil {
 		return err
@@ -204,12 +227,53 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, req *request, for
 	for _, c := range cookies {
 		http.SetCookie(w, c)
 	}
+	showAgain(w, afterSignIn(r, req))
+	return nil
+}
+
+// afterSignIn is the address of the page with somebody signed in.
+func afterSignIn(r *http.Request, req *request) string {
 	to := r.URL.EscapedPath() + "?" + r.URL.RawQuery
 	if req.prompt == "login" && !r.URL.Query().Has(againParam) {
 		to += "&" + againParam + "=1"
 	}
+	return to
+}
+
+// showAgain sends the browser to a page of ours, so that reloading it sends no
+// form.
+func showAgain(w http.ResponseWriter, to string) {
 	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusSeeOther)
+}
+
+// cancel goes back to the program from the sign-in.
+func (s *Server) cancel(w http.ResponseWriter, r *http.Request, req *request, form url.Values) error {
+	if !s.formIsOurs(r, "", form.Get("csrf")) {
+		return s.loginPage(w, r, req, http.StatusOK, "The page was open for too long. Sign in again.")
+	}
+	return &refusal{problemf("access_denied", "the user did not sign in"), req}
+}
+
+// setPassword replaces a password that somebody else made up.
+func (s *Server) setPassword(w http.ResponseWriter, r *http.Request, req *request, user *convoke.Principal, form url.Values) error {
+	if form.Get("new") != form.Get("again") {
+		return s.passwordPage(w, r, req, user, http.StatusOK, "The two new passwords differ.")
+	}
+	err := s.people.SetPassword(r.Context(), r, user, convoke.NewSecret(form.Get("old")), convoke.NewSecret(form.Get("new")))
+	if e, ok := errors.AsType[*convoke.Error](err); ok && (e.Code == convoke.CodeValidation || e.RetryAfter > 0) {
+		s.limits.failed(r)
+		retryAfter(w.Header(), e.RetryAfter)
+		status := http.StatusOK
+		if e.RetryAfter > 0 {
+			status = http.StatusTooManyRequests
+		}
+		return s.passwordPage(w, r, req, user, status, sentence(e.Message))
+	}
+	if err != nil {
+		return err
+	}
+	showAgain(w, r.URL.EscapedPath()+"?"+r.URL.RawQuery)
 	return nil
 }
 
@@ -218,12 +282,15 @@ func (s *Server) sendCode(w http.ResponseWriter, r *http.Request, req *request, 
 	id := uuid.New()
 	code, sum := newToken(codePrefix, id)
 	now := time.Now().UTC()
-	err := s.store.CreateGrant(r.Context(), &convoke.Grant{
+	g := &convoke.Grant{
 		ID: id.String(), AccountID: req.client.AccountID, ClientID: req.client.ID, UserID: user.ID, Scopes: req.scopes,
 		CodeHash: sum, CodeExpiresAt: now.Add(codeLifetime), RedirectURI: req.redirect, RedirectGiven: req.given,
-		Challenge: req.challenge, Nonce: req.nonce, CreatedAt: now, ExpiresAt: now.Add(grantLifetime),
-	})
-	if err != nil {
+		Challenge: req.challenge, Nonce: req.nonce, From: httpx.ClientIP(r).String(), CreatedAt: now, ExpiresAt: now.Add(grantLifetime),
+	}
+	if err := s.store.CreateGrant(r.Context(), g); err != nil {
+		return err
+	}
+	if err := s.recordGiven(r, user, g, req.client.Name); err != nil {
 		return err
 	}
 	s.sendBack(w, req, url.Values{"code": {code}})

@@ -60,7 +60,7 @@ func same(a, b []byte) bool { return len(a) > 0 && subtle.ConstantTimeCompare(a,
 
 // redeem exchanges a code (RFC 6749, section 4.1.3; RFC 7636, section 4.5). A
 // code that is used again ends the grant with all its tokens.
-func (s *Server) redeem(ctx context.Context, c *convoke.Client, form url.Values, thumbprint string) (*tokens, error) {
+func (s *Server) redeem(r *http.Request, c *convoke.Client, form url.Values, thumbprint string) (*tokens, error) {
 	if !c.May(convoke.GrantAuthorizationCode) {
 		return nil, unauthorizedClient(string(convoke.GrantAuthorizationCode))
 	}
@@ -68,7 +68,7 @@ func (s *Server) redeem(ctx context.Context, c *convoke.Client, form url.Values,
 	if code == "" {
 		return nil, problemf("invalid_request", "the parameter code is missing")
 	}
-	return s.advance(ctx, c, codePrefix, code, form, func(g *convoke.Grant, now time.Time) (reused bool, err error) {
+	return s.advance(r, c, codePrefix, code, form, func(g *convoke.Grant, now time.Time) (reused bool, err error) {
 		switch {
 		case !same(g.CodeHash, hashOf(code)):
 			return false, badGrant()
@@ -108,7 +108,7 @@ func verifierAgrees(g *convoke.Grant, verifier string) bool {
 // that was exchanged before ends the grant with all its tokens: either the
 // client or somebody else has stolen it, and nobody can say who
 // (RFC 9700, section 4.14).
-func (s *Server) refresh(ctx context.Context, c *convoke.Client, form url.Values, thumbprint string) (*tokens, error) {
+func (s *Server) refresh(r *http.Request, c *convoke.Client, form url.Values, thumbprint string) (*tokens, error) {
 	if !c.May(convoke.GrantAuthorizationCode) {
 		return nil, unauthorizedClient(grantRefresh)
 	}
@@ -116,7 +116,7 @@ func (s *Server) refresh(ctx context.Context, c *convoke.Client, form url.Values
 	if text == "" {
 		return nil, problemf("invalid_request", "the parameter refresh_token is missing")
 	}
-	return s.advance(ctx, c, refreshPrefix, text, form, func(g *convoke.Grant, now time.Time) (reused bool, err error) {
+	return s.advance(r, c, refreshPrefix, text, form, func(g *convoke.Grant, now time.Time) (reused bool, err error) {
 		switch {
 		case !g.Live(now) || len(g.RefreshHash) == 0:
 			return false, badGrant()
@@ -132,16 +132,17 @@ func (s *Server) refresh(ctx context.Context, c *convoke.Client, form url.Values
 // advance moves the grant that text names one step on, when step agrees, and
 // issues its next tokens. It does so in one transaction, so that of two who
 // present the same text at the same time one finds it used.
-func (s *Server) advance(ctx context.Context, c *convoke.Client, prefix, text string, form url.Values, step func(*convoke.Grant, time.Time) (bool, error), thumbprint string) (*tokens, error) {
+func (s *Server) advance(r *http.Request, c *convoke.Client, prefix, text string, form url.Values, step func(*convoke.Grant, time.Time) (bool, error), thumbprint string) (*tokens, error) {
 	id, ok := grantOf(prefix, text)
 	if !ok {
 		return nil, badGrant()
 	}
-	now := time.Now().UTC()
+	ctx, now := r.Context(), time.Now().UTC()
 	next, nextHash := newToken(refreshPrefix, id)
 	var scopes []convoke.Scope
+	stolen := false
 	g, err := s.store.UpdateGrant(ctx, id.String(), func(g *convoke.Grant) error {
-		if g.ClientID != c.ID {
+		if g.ClientID != c.ID || c.AccountID != "" && g.AccountID != c.AccountID {
 			return badGrant()
 		}
 		reused, err := step(g, now)
@@ -149,6 +150,7 @@ func (s *Server) advance(ctx context.Context, c *convoke.Client, prefix, text st
 			return err
 		}
 		if reused {
+			stolen = g.RevokedAt.IsZero()
 			revoke(g, now)
 			return nil
 		}
@@ -157,7 +159,7 @@ func (s *Server) advance(ctx context.Context, c *convoke.Client, prefix, text st
 		if scopes, err = chooseScopes(form.Get("scope"), allowed); err != nil {
 			return err
 		}
-		g.RefreshHash = nextHash
+		g.RefreshHash, g.LastUsedAt = nextHash, now
 		return nil
 	})
 	if convoke.ErrorCode(err) == convoke.CodeNotFound {
@@ -168,6 +170,11 @@ func (s *Server) advance(ctx context.Context, c *convoke.Client, prefix, text st
 	}
 	if !g.RevokedAt.IsZero() {
 		s.forgetGrant(g.ID)
+		if stolen {
+			if err := s.recordEnded(r, c, g, "a code or refresh token was used twice: it may have been stolen"); err != nil {
+				return nil, err
+			}
+		}
 		return nil, badGrant()
 	}
 	return s.forUser(ctx, g, scopes, next, thumbprint, now)
@@ -243,8 +250,10 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || !known {
 		return err // a token that is none needs no revoking: 200 (RFC 7009, section 2.2)
 	}
-	_, err = s.store.UpdateGrant(r.Context(), id, func(g *convoke.Grant) error {
+	ended := false
+	g, err := s.store.UpdateGrant(r.Context(), id, func(g *convoke.Grant) error {
 		if g.ClientID == c.ID {
+			ended = g.RevokedAt.IsZero()
 			revoke(g, now)
 		}
 		return nil
@@ -252,10 +261,14 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) error {
 	if convoke.ErrorCode(err) == convoke.CodeNotFound {
 		return nil
 	}
-	if err == nil {
-		s.forgetGrant(id)
+	if err != nil {
+		return err
 	}
-	return err
+	s.forgetGrant(id)
+	if !ended {
+		return nil
+	}
+	return s.recordEnded(r, c, g, "the program gave it up")
 }
 
 // grantNamedBy is the grant of a refresh or access token of c.

@@ -34,17 +34,25 @@ type Store interface {
 	convoke.ClientStore
 	convoke.GrantStore
 	FindAccount(ctx context.Context, id string) (*convoke.Account, error)
+	AppendActivity(ctx context.Context, a *convoke.Activity) error
 }
 
 // People knows the users who sign in and agree.
 type People interface {
 	// Session returns the user who is signed in in the browser that sent r, or
-	// CodeUnauthorized when nobody is, or one who has to change the password first.
+	// CodeUnauthorized when nobody is.
 	Session(r *http.Request) (*convoke.Principal, error)
 	// Login checks a password and returns the cookies of a new session. It
 	// returns CodeUnauthorized when user or password is wrong, and an error with
 	// RetryAfter when there were too many attempts.
 	Login(ctx context.Context, r *http.Request, accountID, user string, password convoke.Secret) ([]*http.Cookie, error)
+	// SetPassword changes the password of a user whom Session returned. It
+	// returns CodeValidation when the old one is wrong or the new one breaks a
+	// rule, and an error with RetryAfter when there were too many attempts.
+	SetPassword(ctx context.Context, r *http.Request, by *convoke.Principal, old, password convoke.Secret) error
+	// ProviderPath is where people of an account sign in through an identity
+	// provider and go on to next, a path of ours; "" when they cannot.
+	ProviderPath(accountID, next string) string
 	// Find returns a user with the present name and roles; CodeNotFound when
 	// there is none, or one who may not sign in.
 	Find(ctx context.Context, accountID, userID string) (*convoke.Principal, error)

@@ -14,8 +14,11 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"convoke"
+	"convoke/api"
 	"convoke/internal/httpx"
 )
 
@@ -33,26 +36,49 @@ var (
 	}()
 )
 
-// view is what a page shows: a sign-in, a question, or, with neither, Problem.
+// view is what a page shows: a sign-in, a new password, a question, or, with
+// none of them, Problem.
 type view struct {
-	Style          template.CSS
-	Title          string
-	Client         string
-	Account        string
-	Problem        string
-	Login, Consent bool
-	User           string   // who is asked
-	Scopes         []string // what is asked for
-	CSRF           string
+	Style                    template.CSS
+	Title                    string
+	Client                   string
+	Account                  string
+	Problem                  string
+	Login, Password, Consent bool
+	Provider                 string   // where else to sign in; "": nowhere
+	User                     string   // who is asked
+	Everything               bool     // is asked for: to act as the user
+	Scopes                   []string // are asked for
+	CSRF                     string
 }
 
 func (s *Server) loginPage(w http.ResponseWriter, r *http.Request, req *request, status int, problem string) error {
 	v := view{Title: "Sign in", Client: req.client.Name, Account: req.client.AccountID, Problem: problem, Login: true}
+	v.Provider = s.people.ProviderPath(req.client.AccountID, afterSignIn(r, req))
 	return s.page(w, r, req, "", status, v)
 }
 
+func (s *Server) passwordPage(w http.ResponseWriter, r *http.Request, req *request, user *convoke.Principal, status int, problem string) error {
+	v := view{Title: "Choose a password", Client: req.client.Name, Account: req.client.AccountID, Problem: problem, Password: true, User: user.String()}
+	return s.page(w, r, req, user.ID, status, v)
+}
+
+// sentence makes an error's message one that can stand on a page.
+func sentence(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	s = string(unicode.ToUpper(first)) + s[size:]
+	if !strings.HasSuffix(s, ".") {
+		s += "."
+	}
+	return s
+}
+
 func (s *Server) consentPage(w http.ResponseWriter, r *http.Request, req *request, user *convoke.Principal) error {
-	v := view{Title: "Allow " + req.client.Name + "?", Client: req.client.Name, Account: req.client.AccountID, Consent: true, User: user.String()}
+	v := view{Title: "Allow " + req.client.Name + "?", Client: req.client.Name, Account: req.client.AccountID, Consent: true, User: user.String(),
+		Everything: actsAsUser(req.client, req.scopes)}
+	if v.Everything {
+		v.Title = "Let the command line act as you?"
+	}
 	for _, info := range convoke.Scopes {
 		for _, scope := range req.scopes {
 			if info.Scope == scope {
@@ -116,6 +142,17 @@ func (s *Server) show(w http.ResponseWriter, err error) error {
 	}
 	retryAfter(w.Header(), p.wait)
 	return writePage(w, p.status, view{Title: "This does not work", Problem: p.text}, "'none'")
+}
+
+// ShowError shows an error of a sign-in as a page to who looks at it in a
+// browser. Other errors, and those of programs, are the caller's to return.
+func ShowError(w http.ResponseWriter, r *http.Request, err error) error {
+	e, ok := errors.AsType[*convoke.Error](err)
+	if !ok || e.Code == convoke.CodeInternal || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		return err
+	}
+	retryAfter(w.Header(), e.RetryAfter)
+	return writePage(w, api.Status(e.Code), view{Title: "You are not signed in", Problem: sentence(e.Message)}, "'none'")
 }
 
 const (

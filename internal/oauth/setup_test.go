@@ -63,7 +63,7 @@ func setup(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{store: store, people: &people{roles: map[string][]convoke.Role{"ann": {convoke.RoleDeveloper}}, sessions: map[string]string{}}}
+	w := &world{store: store, people: &people{roles: map[string][]convoke.Role{"ann": {convoke.RoleDeveloper}}, sessions: map[string]string{}, made: map[string]bool{}}}
 	silent := slog.New(slog.DiscardHandler)
 	if w.server, err = New(Config{Store: store, Keys: keys, People: w.people, Issuer: issuer, Logger: silent}); err != nil {
 		t.Fatal(err)
@@ -103,11 +103,34 @@ func setup(t testing.TB) *world {
 	return w
 }
 
-// people are users without passwords: everybody's is "right".
+// people are users without passwords: everybody's is "right". That of a user
+// in made was made up by somebody else.
 type people struct {
 	mu       sync.Mutex
 	roles    map[string][]convoke.Role
 	sessions map[string]string // cookie to user
+	made     map[string]bool
+	provider string // where else they sign in, before the path to go on to
+}
+
+func (p *people) ProviderPath(accountID, next string) string {
+	if p.provider == "" || accountID != home {
+		return ""
+	}
+	return p.provider + url.QueryEscape(next)
+}
+
+func (p *people) SetPassword(_ context.Context, _ *http.Request, by *convoke.Principal, old, password convoke.Secret) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case old.Reveal() == "often":
+		return &convoke.Error{Code: convoke.CodeLocked, Message: "too many attempts", RetryAfter: 90 * time.Second}
+	case old.Reveal() != "right":
+		return convoke.Errorf(convoke.CodeValidation, "the old password is wrong")
+	}
+	delete(p.made, by.ID)
+	return nil
 }
 
 const sessionCookie = "session_id"
@@ -127,7 +150,9 @@ func (p *people) Session(r *http.Request) (*convoke.Principal, error) {
 	if user == "otto" {
 		account = other
 	}
-	return &convoke.Principal{AccountID: account, ID: user, Name: user, Roles: p.roles[user]}, nil
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return &convoke.Principal{AccountID: account, ID: user, Name: user, Roles: p.roles[user], MustChangePassword: p.made[user]}, nil
 }
 
 func (p *people) Login(_ context.Context, _ *http.Request, accountID, user string, password convoke.Secret) ([]*http.Cookie, error) {
@@ -147,7 +172,7 @@ func (p *people) Find(_ context.Context, accountID, userID string) (*convoke.Pri
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	roles, ok := p.roles[userID]
-	if !ok || accountID != home {
+	if !ok || accountID != home || p.made[userID] {
 		return nil, convoke.Errorf(convoke.CodeNotFound, "the user does not exist")
 	}
 	return &convoke.Principal{AccountID: accountID, ID: userID, Name: userID, Roles: roles}, nil

@@ -109,9 +109,9 @@ func (s *Server) grant(w http.ResponseWriter, r *http.Request, inQuery bool, all
 	case string(convoke.GrantClientCredentials):
 		t, err = s.forClient(c, form, thumbprint)
 	case string(convoke.GrantAuthorizationCode):
-		t, err = s.redeem(r.Context(), c, form, thumbprint)
+		t, err = s.redeem(r, c, form, thumbprint)
 	default:
-		t, err = s.refresh(r.Context(), c, form, thumbprint)
+		t, err = s.refresh(r, c, form, thumbprint)
 	}
 	if err != nil {
 		return nil, err
@@ -128,7 +128,7 @@ func actor(c *convoke.Client) *convoke.Principal {
 // touch records that the client got a token, at most once a minute.
 func (s *Server) touch(r *http.Request, c *convoke.Client) {
 	now := time.Now()
-	if now.Sub(c.LastUsedAt) < time.Minute {
+	if now.Sub(c.LastUsedAt) < time.Minute || c.ID == convoke.CommandLineID {
 		return
 	}
 	// Best effort: nothing but the list of clients shows it.

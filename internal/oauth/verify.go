@@ -175,7 +175,7 @@ func (s *Server) parse(token string, now time.Time) (*claims, error) {
 
 // holder returns who the token stands for, as things are now.
 func (s *Server) holder(ctx context.Context, c *claims, now time.Time) (*convoke.Principal, error) {
-	client, err := s.store.FindClient(ctx, c.ClientID)
+	client, err := s.find(ctx, c.ClientID, c.Account)
 	if err != nil {
 		return nil, gone(err)
 	}
@@ -211,6 +211,9 @@ func (s *Server) holder(ctx context.Context, c *claims, now time.Time) (*convoke
 	user, err := s.people.Find(ctx, c.Account, c.Subject)
 	if err != nil {
 		return nil, gone(err)
+	}
+	if actsAsUser(client, p.Scopes) {
+		return &convoke.Principal{AccountID: c.Account, ID: c.Subject, Name: user.Name, Roles: user.Roles, UserID: c.Subject, SessionID: g.ID}, nil
 	}
 	p.ID, p.Name, p.Roles = c.Subject, user.Name, user.Roles
 	return p, nil

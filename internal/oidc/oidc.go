@@ -6,6 +6,7 @@
 package oidc
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -14,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -30,11 +32,16 @@ const CallbackPath = "/auth/oidc/callback"
 
 const (
 	// flightCookie carries what Finish must find again, in the browser that
-	// began. It needs no signature: whoever could plant one could as well plant
-	// one of a sign-in that he really began.
+	// began. A signature would not help against who can plant one, for he could
+	// plant one of a sign-in that he really began, and have somebody go on as
+	// him. What helps is that browsers take a cookie whose name begins with
+	// safePrefix from this very host over HTTPS only: not from another host of
+	// the domain, and not from who answers in the server's place without TLS.
 	flightCookie = "convoke_oidc"
+	safePrefix   = "__Host-"
 	flightTime   = 10 * time.Minute // to sign in at the provider
-	flightBytes  = 2 << 10
+	flightBytes  = 3 << 10
+	maxNext      = 1000 // bytes; with it the cookie stays below flightBytes
 	// providerTime bounds each request to the provider.
 	providerTime = 10 * time.Second
 	// pauseTime is how long a provider that was away is not asked.
@@ -103,20 +110,39 @@ func (p *Provider) Begin(w http.ResponseWriter, r *http.Request, next string, se
 		return err
 	}
 	f := flight{State: random(), Nonce: random(), Verifier: oauth2.GenerateVerifier(), Next: localPath(next)}
-	text, err := json.Marshal(f)
-	if err != nil {
+	if err := p.depart(w, f, secure); err != nil {
 		return err
 	}
-	setFlight(w, base64.RawURLEncoding.EncodeToString(text), int(flightTime.Seconds()), secure)
 	http.Redirect(w, r, client.AuthCodeURL(f.State, oauth2.S256ChallengeOption(f.Verifier), oidc.Nonce(f.Nonce)), http.StatusFound)
+	return nil
+}
+
+// depart has the browser keep f.
+func (p *Provider) depart(w http.ResponseWriter, f flight, secure bool) error {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false) // it would make six bytes of each & of an address
+	if err := enc.Encode(f); err != nil {
+		return err
+	}
+	setFlight(w, base64.RawURLEncoding.EncodeToString(text.Bytes()), int(flightTime.Seconds()), secure)
 	return nil
 }
 
 func setFlight(w http.ResponseWriter, value string, maxAge int, secure bool) {
 	http.SetCookie(w, &http.Cookie{
-		Name: flightCookie, Value: value, Path: "/auth/oidc/", MaxAge: maxAge,
+		Name: flightName(secure), Value: value, Path: "/", MaxAge: maxAge,
 		HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode, // Lax: it comes back from the provider's page
 	})
+}
+
+// flightName is the cookie's name; without HTTPS browsers take none with the
+// prefix.
+func flightName(secure bool) string {
+	if secure {
+		return safePrefix + flightCookie
+	}
+	return flightCookie
 }
 
 func random() string {
@@ -125,9 +151,15 @@ func random() string {
 	return base64.RawURLEncoding.EncodeToString(raw[:])
 }
 
+// LoginPath is where a browser begins to sign in and then goes on to next; false
+// when next is no path of ours, or too long.
+func LoginPath(next string) (string, bool) {
+	return "/auth/oidc/login?next=" + url.QueryEscape(next), localPath(next) == next
+}
+
 // localPath keeps the sign-in from sending people to another site.
 func localPath(next string) string {
-	if len(next) > 500 || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
+	if len(next) > maxNext || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
 		return "/"
 	}
 	return next
@@ -138,7 +170,7 @@ func localPath(next string) string {
 // began, or the person or provider broke it off, and CodeUnavailable when the
 // provider does not answer.
 func (p *Provider) Finish(w http.ResponseWriter, r *http.Request, secure bool) (*Person, error) {
-	f, err := readFlight(r)
+	f, err := readFlight(r, secure)
 	setFlight(w, "", -1, secure) // it is used once
 	if err != nil {
 		return nil, err
@@ -163,12 +195,15 @@ func (p *Provider) Finish(w http.ResponseWriter, r *http.Request, secure bool) (
 	return person, nil
 }
 
-func readFlight(r *http.Request) (f flight, err error) {
-	c, err := r.Cookie(flightCookie)
-	if err != nil || len(c.Value) > flightBytes {
-		return f, refused("the sign-in took too long, or the browser keeps no cookies: start again", err)
+func readFlight(r *http.Request, secure bool) (f flight, err error) {
+	found := r.CookiesNamed(flightName(secure))
+	if len(found) > 1 { // one of them was planted by another host of the domain
+		return f, refused("this is not the sign-in that the browser began: start again", nil)
 	}
-	text, err := base64.RawURLEncoding.DecodeString(c.Value)
+	if len(found) == 0 || len(found[0].Value) > flightBytes {
+		return f, refused("the sign-in took too long, or the browser keeps no cookies: start again", nil)
+	}
+	text, err := base64.RawURLEncoding.DecodeString(found[0].Value)
 	if err == nil {
 		err = json.Unmarshal(text, &f)
 	}

@@ -7,6 +7,8 @@ import (
 	"convoke"
 )
 
+// clientColumns of a client. The one row without a name is no client: see
+// anchorCommandLine.
 const clientColumns = `id, account_id, name, public, disabled, created_at, created_by, updated_at, updated_by, last_used_at, grant_types, scopes, secrets, redirect_uris`
 
 func scanClient(r row) (*convoke.Client, error) {
@@ -53,12 +55,12 @@ func clientLists(c *convoke.Client) ([]any, error) {
 
 // FindClient returns CodeNotFound when there is none.
 func (s *Store) FindClient(ctx context.Context, id string) (*convoke.Client, error) {
-	return find(ctx, s.main.read, scanClient, missingClient, `SELECT `+clientColumns+` FROM clients WHERE id = ?`, id)
+	return find(ctx, s.main.read, scanClient, missingClient, `SELECT `+clientColumns+` FROM clients WHERE id = ? AND name <> ''`, id)
 }
 
 // ListClients returns the clients of an account in order of name.
 func (s *Store) ListClients(ctx context.Context, accountID string) ([]*convoke.Client, error) {
-	return list(ctx, s.main.read, scanClient, `SELECT `+clientColumns+` FROM clients WHERE account_id = ? ORDER BY name`, accountID)
+	return list(ctx, s.main.read, scanClient, `SELECT `+clientColumns+` FROM clients WHERE account_id = ? AND name <> '' ORDER BY name`, accountID)
 }
 
 // UpdateClient runs change on the stored client inside one write transaction
@@ -69,7 +71,7 @@ func (s *Store) UpdateClient(ctx context.Context, accountID, id string, change f
 	var c *convoke.Client
 	err := s.main.write(ctx, func(t tx) (err error) {
 		c, err = find(ctx, t.conn, scanClient, missingClient,
-			`SELECT `+clientColumns+` FROM clients WHERE id = ? AND account_id = ?`+t.dialect.lockRow, id, accountID)
+			`SELECT `+clientColumns+` FROM clients WHERE id = ? AND account_id = ? AND name <> ''`+t.dialect.lockRow, id, accountID)
 		if err != nil {
 			return err
 		}
@@ -96,7 +98,7 @@ func (s *Store) UpdateClient(ctx context.Context, accountID, id string, change f
 // has no such client.
 func (s *Store) RemoveClient(ctx context.Context, accountID, id string) error {
 	return s.main.write(ctx, func(t tx) error {
-		n, err := t.exec(ctx, `DELETE FROM clients WHERE id = ? AND account_id = ?`, id, accountID)
+		n, err := t.exec(ctx, `DELETE FROM clients WHERE id = ? AND account_id = ? AND name <> ''`, id, accountID)
 		if err == nil && n == 0 {
 			return missingClient()
 		}

@@ -90,7 +90,7 @@ func newGrant(c *convoke.Client, n int) *convoke.Grant {
 	return &convoke.Grant{
 		ID: id("grant", n), AccountID: c.AccountID, ClientID: c.ID, UserID: "ann", Scopes: c.Scopes,
 		CodeHash: []byte{1}, CodeExpiresAt: at(n + 60), RedirectURI: "https://app.example.com/cb", RedirectGiven: true,
-		Challenge: "challenge", Nonce: "nonce", CreatedAt: at(n), ExpiresAt: at(n + 100),
+		Challenge: "challenge", Nonce: "nonce", From: "192.0.2.7", CreatedAt: at(n), ExpiresAt: at(n + 100),
 	}
 }
 
@@ -109,7 +109,7 @@ func testGrants(t *testing.T, s Store) {
 	wantCode(t, s.CreateGrant(ctx, orphan), convoke.CodeNotFound)
 
 	change := func(g *convoke.Grant) error {
-		g.CodeUsedAt, g.RefreshHash, g.KeyThumbprint, g.RevokedAt = at(5), []byte{7, 8}, "key", at(6)
+		g.CodeUsedAt, g.RefreshHash, g.KeyThumbprint, g.LastUsedAt, g.RevokedAt = at(5), []byte{7, 8}, "key", at(5), at(6)
 		return nil
 	}
 	changed := get(s.UpdateGrant(ctx, g.ID, change))(t)
@@ -125,6 +125,12 @@ func testGrants(t *testing.T, s Store) {
 	for n := 2; n <= 5; n++ {
 		must(t, s.CreateGrant(ctx, newGrant(c, n)))
 	}
+	bobs := newGrant(c, 6)
+	bobs.UserID = "bob"
+	must(t, s.CreateGrant(ctx, bobs))
+	same(t, "bob's grants", get(s.ListGrants(ctx, acct, "bob"))(t), []*convoke.Grant{bobs})
+	same(t, "grants of another account", get(s.ListGrants(ctx, other, "bob"))(t), []*convoke.Grant{})
+	same(t, "ann's grants", get(s.ListGrants(ctx, acct, "ann"))(t), []*convoke.Grant{newGrant(c, 5), newGrant(c, 4), newGrant(c, 3), newGrant(c, 2), g})
 	for _, want := range []int{2, 1, 0} { // 1, 2 and 3 have expired
 		if n := get(s.DeleteGrantsBefore(ctx, at(104), 2))(t); n != want {
 			t.Errorf("deleted %d grants, want %d", n, want)
@@ -133,6 +139,33 @@ func testGrants(t *testing.T, s Store) {
 	_, err = s.FindGrant(ctx, id("grant", 3))
 	wantCode(t, err, convoke.CodeNotFound)
 	get(s.FindGrant(ctx, id("grant", 4)))(t)
+}
+
+// testCommandLine holds that grants for the command line need no client, and
+// that what they hang on is none.
+func testCommandLine(t *testing.T, s Store) {
+	ctx := t.Context()
+	addAccount(t, s, acct)
+	addAccount(t, s, other)
+	var grants []*convoke.Grant
+	for n, account := range []string{acct, other, other} {
+		g := newGrant(convoke.CommandLine(account), n)
+		must(t, s.CreateGrant(ctx, g))
+		grants = append(grants, g)
+	}
+	same(t, "grants for the command line", get(s.ListGrants(ctx, other, "ann"))(t), []*convoke.Grant{grants[2], grants[1]})
+	lost := newGrant(convoke.CommandLine("999"), 9)
+	wantCode(t, s.CreateGrant(ctx, lost), convoke.CodeNotFound)
+	for _, account := range []string{acct, other} {
+		same(t, "clients of "+account, get(s.ListClients(ctx, account))(t), []*convoke.Client{})
+		_, err := s.UpdateClient(ctx, account, convoke.CommandLineID, func(*convoke.Client) error { t.Error("it is no client"); return nil })
+		wantCode(t, err, convoke.CodeNotFound)
+		wantCode(t, s.RemoveClient(ctx, account, convoke.CommandLineID), convoke.CodeNotFound)
+	}
+	_, err := s.FindClient(ctx, convoke.CommandLineID)
+	wantCode(t, err, convoke.CodeNotFound)
+	must(t, s.TouchClient(ctx, convoke.CommandLineID, at(1)))
+	get(s.FindGrant(ctx, grants[0].ID))(t)
 }
 
 // testConcurrentGrants redeems one code many times at once: one wins.

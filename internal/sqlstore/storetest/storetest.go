@@ -87,6 +87,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"ScheduleRunsEvict", testEvictRuns},
 		{"Clients", testClients},
 		{"Grants", testGrants},
+		{"CommandLine", testCommandLine},
 		{"ConcurrentGrants", testConcurrentGrants},
 		{"AccountsAreApart", testIsolation},
 		{"ConcurrentSaves", testConcurrentSaves},
