@@ -90,7 +90,7 @@ func setup(t *testing.T) *world {
 	w.config = Config{
 		Functions: functions, Tester: tester{functions}, Log: w.log, Logs: store, Metrics: w.meter, Invocations: store, Activities: store, Auth: people, Accounts: accounts, OAuth: server,
 		Domains: domain.New(domain.Config{Store: store, Limits: convoke.DefaultLimits()}), Calls: store, Secrets: secrets, Schedules: schedules,
-		Gateway:       Gateway{Invoke: answer(`"invoked"`), Event: answer(`[]`), Implemented: answer(`{"implemented":false}`)},
+		Gateway:       Gateway{Invoke: plainFor(answer(`"invoked"`)), Event: plainFor(answer(`[]`)), Implemented: answer(`{"implemented":false}`)},
 		Probes:        Probes{Live: http.HandlerFunc(alive), Ready: http.HandlerFunc(alive), Metrics: http.HandlerFunc(alive)},
 		RuntimeBuilds: map[string]string{"node26": "26.2.0"},
 		Limits:        convoke.DefaultLimits(), Logger: silent, Drain: drain,
