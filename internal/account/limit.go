@@ -119,7 +119,7 @@ func (s *Service) Admit(p *convoke.Principal) error {
 	if most := t.limits.InvocationsPerMonth; most > 0 && t.month() >= int64(most) {
 		if wait := time.Until(s.month.Load().AddDate(0, 1, 0)); wait > 0 {
 			return s.refuse(RefusalMonth, wait,
-				"the account has had the %d invocations of this month that it may; wait for the next month, or ask the operator to raise invocationsPerMonth", most)
+				"the account has had as many invocations as it may, %d a month; wait for the next month, or ask the operator to raise invocationsPerMonth", most)
 		}
 	}
 	own, most := p.InvocationsPerSecond, t.limits.InvocationsPerSecondPerClient
@@ -127,17 +127,17 @@ func (s *Service) Admit(p *convoke.Principal) error {
 	if perClient > 0 && !t.clients.Of(p.Caller()).Take(perClient) {
 		if perClient == own {
 			return s.refuse(RefusalClient, time.Second,
-				"the client has begun the %d invocations that it may in a second; try again in a moment, or ask an administrator to raise the client's invocationsPerSecond", own)
+				"the client has begun as many invocations as it may, %d a second; try again in a moment, or ask an administrator to raise the client's invocationsPerSecond", own)
 		}
 		return s.refuse(RefusalClient, time.Second,
-			"the caller has begun the %d invocations that one client or token may in a second; try again in a moment, or ask the operator to raise invocationsPerSecondPerClient", most)
+			"the caller has begun as many invocations as one client or token may, %d a second; try again in a moment, or ask the operator to raise invocationsPerSecondPerClient", most)
 	}
 	if most := t.limits.InvocationsPerSecond; most > 0 && !t.rate.Take(most) {
 		if perClient > 0 {
 			t.clients.Of(p.Caller()).Back(perClient)
 		}
 		return s.refuse(RefusalAccount, time.Second,
-			"the account has begun the %d invocations that it may in a second; try again in a moment, or ask the operator to raise invocationsPerSecond", most)
+			"the account has begun as many invocations as it may, %d a second; try again in a moment, or ask the operator to raise invocationsPerSecond", most)
 	}
 	return nil
 }

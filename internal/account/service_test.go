@@ -153,12 +153,12 @@ func TestRates(t *testing.T) {
 		}
 		check(token("1", "a"), 100, "", "")
 		check(token("unknown", "a"), 100, "", "")
-		check(token("2", "a"), 5, account.RefusalAccount, "5 invocations that it may in a second; try again in a moment, or ask the operator to raise invocationsPerSecond")
+		check(token("2", "a"), 5, account.RefusalAccount, "as it may, 5 a second; try again in a moment, or ask the operator to raise invocationsPerSecond")
 		check(token("2", "b"), 0, account.RefusalAccount, "the operator")
 		check(slow, 4, account.RefusalClient, "an administrator to raise the client's invocationsPerSecond")
-		check(token("3", "a"), 3, account.RefusalClient, "the caller has begun the 3 invocations that one client or token may")
+		check(token("3", "a"), 3, account.RefusalClient, "one client or token may, 3 a second")
 		// The client's own limit is within that of all, whoever it acts for.
-		check(shop, 2, account.RefusalClient, "the client has begun the 2")
+		check(shop, 2, account.RefusalClient, "as it may, 2 a second")
 		other := *shop
 		other.ID = "bob"
 		check(&other, 0, account.RefusalClient, "")
@@ -232,7 +232,7 @@ func TestMonth(t *testing.T) {
 			t.Fatalf("%d are used after a restart, want 3", used())
 		}
 		e, ok := errors.AsType[*convoke.Error](s.Admit(p))
-		if !ok || e.Code != convoke.CodeThrottled || e.RetryAfter != time.Minute || !strings.Contains(e.Message, "3 invocations of this month") {
+		if !ok || e.Code != convoke.CodeThrottled || e.RetryAfter != time.Minute || !strings.Contains(e.Message, "3 a month") {
 			t.Fatalf("got %+v, want CodeThrottled until the end of the month", e)
 		}
 		time.Sleep(time.Minute + time.Second)

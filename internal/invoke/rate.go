@@ -27,7 +27,7 @@ func (r *resolved) take(most int) error {
 	if perSecond != r.perSecond {
 		raise = "ask the operator to raise invocationsPerSecondPerFunction"
 	}
-	e := convoke.Errorf(convoke.CodeThrottled, "%s was called the %d times that it may be in a second; try again in a moment, or %s", r.function.Name, perSecond, raise)
+	e := convoke.Errorf(convoke.CodeThrottled, "%s was called as often as it may be, %d a second; try again in a moment, or %s", r.function.Name, perSecond, raise)
 	e.RetryAfter, e.Cause = time.Second, ErrRate
 	return e
 }
