@@ -48,7 +48,24 @@ func (e Error) V1() ErrorV1 {
 	if e.ErrorID != "" {
 		msg = fmt.Sprintf("%s (error id %s)", msg, e.ErrorID)
 	}
-	return ErrorV1{ErrorCode: CodeV1(e.Code), ErrorMsg: msg, ErrorLogs: e.ErrorLogs}
+	logs := e.ErrorLogs
+	if len(e.Problems) > 0 { // which has no member of its own there
+		logs = append(ProblemLines(e.Problems, time.Now()), logs...)
+	}
+	return ErrorV1{ErrorCode: CodeV1(e.Code), ErrorMsg: msg, ErrorLogs: logs}
+}
+
+// ProblemLines puts problems of the source into the form of log lines, in which
+// V1 has them. It is never nil.
+func ProblemLines(problems []convoke.Problem, at time.Time) []LogLine {
+	lines := make([]LogLine, len(problems))
+	for i, p := range problems {
+		lines[i] = LogLine{
+			Level: string(convoke.LevelError), Message: fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Text),
+			Extras: json.RawMessage("[]"), Timestamp: at.UnixMilli(),
+		}
+	}
+	return lines
 }
 
 // CodeInfo is what the wire makes of one error code.

@@ -155,13 +155,13 @@ func (w *world) remake(t *testing.T) {
 	w.handler.Store(&h)
 }
 
-// compile takes any code but one that says it is broken.
+// compile takes any code but one that says it is broken or nameless.
 func compile(_ context.Context, s build.Source) (*build.Output, error) {
 	if strings.Contains(s.Code, "BROKEN") {
 		return nil, &convoke.Error{Code: convoke.CodeBuildFailed, Message: "the code has 1 problem",
 			Problems: []convoke.Problem{{File: "index.js", Line: 3, Column: 7, Text: "unexpected }"}}}
 	}
-	return &build.Output{ID: s.Code, Format: "esm", Contract: convoke.ContractV2, Code: []byte(s.Code),
+	return &build.Output{ID: s.Code, Nameless: strings.Contains(s.Code, "NAMELESS"), Format: "esm", Contract: convoke.ContractV2, Code: []byte(s.Code),
 		Warnings: []convoke.Problem{{File: "index.js", Line: 1, Column: 1, Text: "dubious"}}}, nil
 }
 
