@@ -101,7 +101,7 @@ var Codes = []CodeInfo{
 	{convoke.CodePayloadTooLarge, 413, "com.liveperson.faas.ui.payload-too-large", nil, "The body is too large."},
 	{convoke.CodeBuildFailed, 422, "com.liveperson.faas.dm.build.general", nil, "The code cannot be bundled; problems says where."},
 	{convoke.CodeDeployFailed, 422, "com.liveperson.faas.dm.deploy.general", nil, "The bundle cannot be loaded."},
-	{convoke.CodeThrottled, 429, "convoke.invoke.throttled", nil, "Too many invocations are in flight or waiting."},
+	{convoke.CodeThrottled, 429, "convoke.invoke.throttled", nil, "Too many invocations are in flight or waiting, or a rate or the month's quota is used up."},
 	{convoke.CodeLocked, 429, "convoke.auth.locked", nil, "Too many sign-ins failed or came at once."},
 	{convoke.CodeInternal, 500, "com.liveperson.faas.es.general", []string{"com.liveperson.faas.fm.general", "com.liveperson.faas.db.general", "com.liveperson.faas.dm.general"}, "The server failed; errorId finds the details in its log."},
 	{convoke.CodeUnreadable, 500, "convoke.secret.unreadable", nil, "A secret cannot be decrypted."},
