@@ -40,9 +40,12 @@ type AccountLimits struct {
 	VersionsPerFunction    int `json:"versionsPerFunction,omitempty"`
 	DeploymentsPerFunction int `json:"deploymentsPerFunction,omitempty"`
 	PayloadBytes           int `json:"payloadBytes,omitempty"`
-	// InvocationsPerSecond is how many invocations the account may begin; a
-	// burst of one second's worth is let through. Zero is no limit.
-	InvocationsPerSecond int `json:"invocationsPerSecond,omitempty"`
+	// Invocations that the account, one function and one client may begin, and
+	// that the account may have in a month.
+	InvocationsPerSecond            int `json:"invocationsPerSecond,omitempty"`
+	InvocationsPerSecondPerFunction int `json:"invocationsPerSecondPerFunction,omitempty"`
+	InvocationsPerSecondPerClient   int `json:"invocationsPerSecondPerClient,omitempty"`
+	InvocationsPerMonth             int `json:"invocationsPerMonth,omitempty"`
 }
 
 // Over is l with the account's own limits in place.
@@ -56,6 +59,10 @@ func (a AccountLimits) Over(l Limits) Limits {
 		{a.VersionsPerFunction, &l.VersionsPerFunction},
 		{a.DeploymentsPerFunction, &l.DeploymentsPerFunction},
 		{a.PayloadBytes, &l.PayloadBytes},
+		{a.InvocationsPerSecond, &l.InvocationsPerSecond},
+		{a.InvocationsPerSecondPerFunction, &l.InvocationsPerSecondPerFunction},
+		{a.InvocationsPerSecondPerClient, &l.InvocationsPerSecondPerClient},
+		{a.InvocationsPerMonth, &l.InvocationsPerMonth},
 	} {
 		if m.own != 0 {
 			*m.to = m.own
@@ -79,6 +86,9 @@ func (a AccountLimits) Validate() error {
 		{"deploymentsPerFunction", a.DeploymentsPerFunction},
 		{"payloadBytes", a.PayloadBytes},
 		{"invocationsPerSecond", a.InvocationsPerSecond},
+		{"invocationsPerSecondPerFunction", a.InvocationsPerSecondPerFunction},
+		{"invocationsPerSecondPerClient", a.InvocationsPerSecondPerClient},
+		{"invocationsPerMonth", a.InvocationsPerMonth},
 	} {
 		if m.own < 0 || m.own > maxAccountLimit {
 			return Errorf(CodeValidation, "the limit %s is %d; it must be from 1 to %d, or 0 to take the server's", m.name, m.own, maxAccountLimit)
@@ -128,4 +138,28 @@ type AccountStore interface {
 	// transaction and stores what it leaves; CodeNotFound when there is none.
 	// An error from change is returned as it is and nothing is stored.
 	UpdateAccount(ctx context.Context, id string, change func(*Account) error) (*Account, error)
+}
+
+// Usage is how many invocations an account had in a month.
+type Usage struct {
+	AccountID   string
+	Month       time.Time // its first instant, UTC
+	Invocations int64
+}
+
+// MonthOf is the first instant of the month that t is in, in UTC.
+func MonthOf(t time.Time) time.Time {
+	year, month, _ := t.UTC().Date()
+	return time.Date(year, month, 1, 0, 0, 0, 0, time.UTC)
+}
+
+// UsageStore keeps what accounts have used, for as long as they exist: unlike
+// the counters of functions, which go with their retention.
+type UsageStore interface {
+	// AddUsage adds to what is there for the same account and month, all in one
+	// transaction. Of an account that does not exist nothing is kept.
+	AddUsage(ctx context.Context, usage []Usage) error
+	// ListUsage returns what the accounts have used in a month, those that have
+	// used nothing left out, in order of account.
+	ListUsage(ctx context.Context, month time.Time) ([]Usage, error)
 }

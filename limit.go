@@ -22,6 +22,13 @@ type Limits struct {
 	SecretsPerAccount      int `yaml:"secretsPerAccount" env:"SECRETS_PER_ACCOUNT"`
 	SchedulesPerAccount    int `yaml:"schedulesPerAccount" env:"SCHEDULES_PER_ACCOUNT"`
 
+	// Of invocations; 0 is no limit. A rate lets one second's worth through at
+	// once. A month is one of the calendar, in UTC.
+	InvocationsPerSecond            int `yaml:"invocationsPerSecond" env:"INVOCATIONS_PER_SECOND" zero:"unlimited"` // per account
+	InvocationsPerSecondPerFunction int `yaml:"invocationsPerSecondPerFunction" env:"INVOCATIONS_PER_SECOND_PER_FUNCTION" zero:"unlimited"`
+	InvocationsPerSecondPerClient   int `yaml:"invocationsPerSecondPerClient" env:"INVOCATIONS_PER_SECOND_PER_CLIENT" zero:"unlimited"` // who calls: an OAuth client, a token, a user
+	InvocationsPerMonth             int `yaml:"invocationsPerMonth" env:"INVOCATIONS_PER_MONTH" zero:"unlimited"`                       // per account
+
 	PayloadBytes  int `yaml:"payloadBytes" env:"PAYLOAD_BYTES"`   // of an invocation's body
 	ResultBytes   int `yaml:"resultBytes" env:"RESULT_BYTES"`     // of a result as JSON
 	LogEntries    int `yaml:"logEntries" env:"LOG_ENTRIES"`       // per invocation
@@ -72,6 +79,15 @@ func DefaultLimits() Limits {
 		MaxInstances:   50,
 		IdleTimeout:    5 * time.Minute,
 	}
+}
+
+// Tighter is the smaller one of two limits of which 0 is none: a limit that
+// somebody set for himself within one that was set for him.
+func Tighter(a, b int) int {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
 }
 
 // Resolve fills the zero members of s with the defaults for contract c.

@@ -23,12 +23,15 @@ type Client struct {
 	GrantTypes   []GrantType
 	Scopes       []Scope // the most that a token of this client can have
 	RedirectURIs []string
-	Disabled     bool
-	CreatedAt    time.Time
-	CreatedBy    string
-	UpdatedAt    time.Time
-	UpdatedBy    string
-	LastUsedAt   time.Time // zero: never; when it last got a token, to the minute
+	// InvocationsPerSecond is how many invocations it may begin, with all its
+	// tokens, within what the account's clients may; 0 is no limit of its own.
+	InvocationsPerSecond int
+	Disabled             bool
+	CreatedAt            time.Time
+	CreatedBy            string
+	UpdatedAt            time.Time
+	UpdatedBy            string
+	LastUsedAt           time.Time // zero: never; when it last got a token, to the minute
 }
 
 // ClientSecret is one secret of a client. Its text is 32 random bytes, which
@@ -94,6 +97,9 @@ func (c *Client) Validate() error {
 	}
 	if len(c.Scopes) == 0 {
 		return Errorf(CodeValidation, "a client needs at least one scope, such as %s", ScopeInvoke)
+	}
+	if c.InvocationsPerSecond < 0 || c.InvocationsPerSecond > maxAccountLimit {
+		return Errorf(CodeValidation, "invocationsPerSecond is %d; it must be from 1 to %d, or 0 for no limit of its own", c.InvocationsPerSecond, maxAccountLimit)
 	}
 	for i, s := range c.Scopes {
 		if _, err := ParseScope(string(s)); err != nil {

@@ -52,6 +52,8 @@ type Principal struct {
 	// user who agreed; "" when there is none. Scopes mean nothing then.
 	ClientID string
 	Scopes   []Scope
+	// InvocationsPerSecond is the client's own limit; 0 is none.
+	InvocationsPerSecond int
 }
 
 // May reports whether the principal holds p: by its roles, through a client
@@ -67,6 +69,15 @@ func (p *Principal) May(perm Permission) bool {
 	default:
 		return Granted(p.Scopes, perm) && May(p.Roles, perm)
 	}
+}
+
+// Caller is what the principal's invocations are counted to: the client that
+// acts, for whomever, else the token or the user.
+func (p *Principal) Caller() string {
+	if p.ClientID != "" {
+		return p.ClientID
+	}
+	return p.ID
 }
 
 // String is how the principal is shown in createdBy and updatedBy.

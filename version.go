@@ -1,6 +1,7 @@
 package convoke
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"regexp"
@@ -58,6 +59,9 @@ type Settings struct {
 	MinInstances int           `json:"minInstances,omitempty"` // kept warm
 	MaxInstances int           `json:"maxInstances,omitempty"`
 	IdleTimeout  time.Duration `json:"idleTimeout,omitempty"` // an idle instance goes after it
+	// InvocationsPerSecond is how many invocations callers may begin, within
+	// what the account's functions may; 0 is no limit of its own.
+	InvocationsPerSecond int `json:"invocationsPerSecond,omitempty"`
 }
 
 // SameContent reports whether saving v after old would change nothing.
@@ -176,6 +180,7 @@ func (s Settings) Validate(l Limits) error {
 		within("concurrency", s.Concurrency, 1, l.MaxConcurrency, ""),
 		within("minInstances", s.MinInstances, 0, l.MaxInstances, ""),
 		within("maxInstances", s.MaxInstances, 1, l.MaxInstances, ""),
+		within("invocationsPerSecond", s.InvocationsPerSecond, 1, cmp.Or(l.InvocationsPerSecondPerFunction, maxAccountLimit), ""),
 		within("idleTimeout", int(s.IdleTimeout/time.Second), 1, 86400, " s"),
 	} {
 		if err != nil {

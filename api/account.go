@@ -63,7 +63,7 @@ type UpdateSettingsRequest struct {
 // Limit is one limit of an account.
 type Limit struct {
 	Name  string `json:"name"`
-	Limit int64  `json:"limit"`
+	Limit int64  `json:"limit"`          // 0: none
 	Unit  string `json:"unit,omitempty"` // "ms" for times
 	Used  *int   `json:"used,omitempty"` // absent where nothing is counted
 }

@@ -48,7 +48,24 @@ func (e Error) V1() ErrorV1 {
 	if e.ErrorID != "" {
 		msg = fmt.Sprintf("%s (error id %s)", msg, e.ErrorID)
 	}
-	return ErrorV1{ErrorCode: CodeV1(e.Code), ErrorMsg: msg, ErrorLogs: e.ErrorLogs}
+	logs := e.ErrorLogs
+	if len(e.Problems) > 0 { // which has no member of its own there
+		logs = append(ProblemLines(e.Problems, time.Now()), logs...)
+	}
+	return ErrorV1{ErrorCode: CodeV1(e.Code), ErrorMsg: msg, ErrorLogs: logs}
+}
+
+// ProblemLines puts problems of the source into the form of log lines, in which
+// V1 has them. It is never nil.
+func ProblemLines(problems []convoke.Problem, at time.Time) []LogLine {
+	lines := make([]LogLine, len(problems))
+	for i, p := range problems {
+		lines[i] = LogLine{
+			Level: string(convoke.LevelError), Message: fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Text),
+			Extras: json.RawMessage("[]"), Timestamp: at.UnixMilli(),
+		}
+	}
+	return lines
 }
 
 // CodeInfo is what the wire makes of one error code.
@@ -84,7 +101,7 @@ var Codes = []CodeInfo{
 	{convoke.CodePayloadTooLarge, 413, "com.liveperson.faas.ui.payload-too-large", nil, "The body is too large."},
 	{convoke.CodeBuildFailed, 422, "com.liveperson.faas.dm.build.general", nil, "The code cannot be bundled; problems says where."},
 	{convoke.CodeDeployFailed, 422, "com.liveperson.faas.dm.deploy.general", nil, "The bundle cannot be loaded."},
-	{convoke.CodeThrottled, 429, "convoke.invoke.throttled", nil, "Too many invocations are in flight or waiting."},
+	{convoke.CodeThrottled, 429, "convoke.invoke.throttled", nil, "Too many invocations are in flight or waiting, or a rate or the month's quota is used up."},
 	{convoke.CodeLocked, 429, "convoke.auth.locked", nil, "Too many sign-ins failed or came at once."},
 	{convoke.CodeInternal, 500, "com.liveperson.faas.es.general", []string{"com.liveperson.faas.fm.general", "com.liveperson.faas.db.general", "com.liveperson.faas.dm.general"}, "The server failed; errorId finds the details in its log."},
 	{convoke.CodeUnreadable, 500, "convoke.secret.unreadable", nil, "A secret cannot be decrypted."},

@@ -120,9 +120,14 @@ func TestErrorThereAndBack(t *testing.T) {
 	if diff := cmp.Diff(want, api.ParseError(422, header, body)); diff != "" {
 		t.Errorf("V2 (-want +got):\n%s", diff)
 	}
-	want.Problems = nil // V1 has no place for them
+	// V1 has no place for problems but among the log lines, before the others.
 	body = marshal(t, api.NewError(sent, "e1").V1())
-	if diff := cmp.Diff(want, api.ParseError(422, header, body)); diff != "" {
+	got := api.ParseError(422, header, body)
+	if len(got.Logs) != 2 || got.Logs[0].Message != "index.js:3:4: unexpected }" || got.Logs[0].Level != convoke.LevelError {
+		t.Fatalf("V1: log lines %+v", got.Logs)
+	}
+	want.Problems, got.Logs = nil, got.Logs[1:]
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("V1 (-want +got):\n%s", diff)
 	}
 	var members map[string]any

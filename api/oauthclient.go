@@ -15,6 +15,10 @@ type Client struct {
 	UpdatedAt    Time           `json:"updatedAt,omitzero"`
 	UpdatedBy    string         `json:"updatedBy"`
 	LastUsedAt   Time           `json:"lastUsedAt,omitzero"` // when it last got a token, to the minute
+
+	// InvocationsPerSecond is how many invocations it may begin, with all its
+	// tokens, within what the account allows each client; absent: no limit of its own.
+	InvocationsPerSecond int `json:"invocationsPerSecond,omitempty"`
 }
 
 // ClientSecret describes a secret without its text.
@@ -30,6 +34,8 @@ type CreateClientRequest struct {
 	GrantTypes   []string `json:"grantTypes"`
 	Scopes       []string `json:"scopes"`
 	RedirectURIs []string `json:"redirectUris,omitempty"` // for authorization_code
+
+	InvocationsPerSecond int `json:"invocationsPerSecond,omitempty"` // 0: no limit of its own
 }
 
 // UpdateClientRequest changes a client. Absent members stay as they are.
@@ -39,6 +45,8 @@ type UpdateClientRequest struct {
 	GrantTypes   *[]string `json:"grantTypes,omitempty"`
 	Scopes       *[]string `json:"scopes,omitempty"`
 	RedirectURIs *[]string `json:"redirectUris,omitempty"`
+
+	InvocationsPerSecond *int `json:"invocationsPerSecond,omitempty"` // 0: no limit of its own
 }
 
 // RotateClientSecretRequest gives a client a new secret.

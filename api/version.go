@@ -39,6 +39,10 @@ type Settings struct {
 	MinInstances       int   `json:"minInstances,omitempty"`
 	MaxInstances       int   `json:"maxInstances,omitempty"`
 	IdleTimeoutSeconds int64 `json:"idleTimeoutSeconds,omitempty"`
+
+	// InvocationsPerSecond is how many invocations callers may begin, within
+	// what the account allows each function.
+	InvocationsPerSecond int `json:"invocationsPerSecond,omitempty"`
 }
 
 // ManifestRequest saves a new version. Absent members are taken over from the

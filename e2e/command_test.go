@@ -62,6 +62,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"exits":      noNeg(cmdExits),
 	"http":       noNeg(cmdHTTP),
 	"form":       noNeg(cmdForm),
+	"flood":      noNeg(cmdFlood),
 	"json":       cmdJSON,
 	"capture":    noNeg(cmdCapture),
 	"example":    noNeg(cmdExample),

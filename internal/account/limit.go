@@ -2,55 +2,92 @@ package account
 
 import (
 	"context"
+	"errors"
 	"reflect"
+	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"convoke"
+	"convoke/internal/quota"
 )
 
-// tenant is what the invocation path knows of an account. It is never changed.
+// tenant is what the invocation path knows of an account. But for what its
+// meters count it is never changed.
 type tenant struct {
 	account *convoke.Account
 	limits  convoke.Limits
-	rate    *rate.Limiter // nil: no limit
+	*meters
 }
 
-// reload takes over what the store has.
+// meters is what an account has used, whatever becomes of its limits.
+type meters struct {
+	rate    quota.Meter
+	clients quota.Meters
+	// Of the month under way: what the store has, and what came since.
+	stored, fresh atomic.Int64
+}
+
+func (m *meters) month() int64 { return m.stored.Load() + m.fresh.Load() }
+
+// reload stores what was used and takes over what the store has. An error of
+// the former does not keep it from the latter.
 func (s *Service) reload(ctx context.Context) error {
 	// Held from reading to replacing: of two changes the later one must win.
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	failed := s.storeUsage(ctx)
 	accounts, err := s.store.ListAccounts(ctx)
 	if err != nil {
-		return err
+		return errors.Join(failed, err)
+	}
+	month := convoke.MonthOf(time.Now())
+	usage, err := s.store.ListUsage(ctx, month)
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	used := make(map[string]int64, len(usage))
+	for _, u := range usage {
+		used[u.AccountID] = u.Invocations
 	}
 	old := s.known.Load()
 	known := make(map[string]*tenant, len(accounts))
 	for _, a := range accounts {
-		var before *tenant
-		if old != nil {
-			before = (*old)[a.ID]
+		t := &tenant{account: a, limits: a.Limits.Over(s.limits)}
+		if old != nil && (*old)[a.ID] != nil {
+			t.meters = (*old)[a.ID].meters
+		} else {
+			t.meters = new(meters)
 		}
-		known[a.ID] = s.tenant(a, before)
+		t.stored.Store(used[a.ID])
+		known[a.ID] = t
 	}
+	s.month.Store(&month)
 	s.known.Store(&known)
-	return nil
+	return failed
 }
 
-// tenant keeps the limiter of before, which knows what was used of it.
-func (s *Service) tenant(a *convoke.Account, before *tenant) *tenant {
-	t := &tenant{account: a, limits: a.Limits.Over(s.limits)}
-	perSecond := a.Limits.InvocationsPerSecond
-	switch {
-	case perSecond == 0:
-	case before != nil && before.account.Limits.InvocationsPerSecond == perSecond:
-		t.rate = before.rate
-	default:
-		t.rate = rate.NewLimiter(rate.Limit(perSecond), perSecond)
+// storeUsage stores what was used since the last time. What comes in meanwhile
+// is for the next time. s.mu must be held.
+func (s *Service) storeUsage(ctx context.Context) error {
+	known, month := s.known.Load(), s.month.Load()
+	if known == nil {
+		return nil
 	}
-	return t
+	var fresh []convoke.Usage
+	for id, t := range *known {
+		if n := t.fresh.Load(); n > 0 {
+			fresh = append(fresh, convoke.Usage{AccountID: id, Month: *month, Invocations: n})
+		}
+	}
+	if err := s.store.AddUsage(ctx, fresh); err != nil {
+		return err
+	}
+	for _, u := range fresh {
+		t := (*known)[u.AccountID]
+		t.stored.Add(u.Invocations)
+		t.fresh.Add(-u.Invocations)
+	}
+	return nil
 }
 
 // LimitsOf returns the limits that hold for an account: its own over the
@@ -62,21 +99,84 @@ func (s *Service) LimitsOf(accountID string) convoke.Limits {
 	return s.limits
 }
 
-// Admit counts an invocation against the account's rate. It returns
-// CodeThrottled when there are too many in this second.
-func (s *Service) Admit(accountID string) error {
-	t, ok := (*s.known.Load())[accountID]
-	if !ok || t.rate == nil || t.rate.Allow() {
+// Refusal is whose limit an invocation was refused for.
+type Refusal string
+
+const (
+	RefusalAccount Refusal = "account-rate"
+	RefusalClient  Refusal = "client-rate"
+	RefusalMonth   Refusal = "account-month"
+)
+
+// Admit counts an invocation by p against the rates of its account and of its
+// client. It returns CodeThrottled, which uses nothing up, when there are too
+// many in this second, or as many in this month as the account may have.
+func (s *Service) Admit(p *convoke.Principal) error {
+	t, ok := (*s.known.Load())[p.AccountID]
+	if !ok {
 		return nil
 	}
-	return &convoke.Error{Code: convoke.CodeThrottled, RetryAfter: time.Second,
-		Message: "the account has begun as many invocations in this second as it may; try again in a moment, or ask the operator to raise invocationsPerSecond"}
+	if most := t.limits.InvocationsPerMonth; most > 0 && t.month() >= int64(most) {
+		if wait := time.Until(s.month.Load().AddDate(0, 1, 0)); wait > 0 {
+			return s.refuse(RefusalMonth, wait,
+				"the account has had as many invocations as it may, %d a month; wait for the next month, or ask the operator to raise invocationsPerMonth", most)
+		}
+	}
+	own, most := p.InvocationsPerSecond, t.limits.InvocationsPerSecondPerClient
+	perClient := convoke.Tighter(own, most)
+	if perClient > 0 && !t.clients.Of(p.Caller()).Take(perClient) {
+		if perClient == own {
+			return s.refuse(RefusalClient, time.Second,
+				"the client has begun as many invocations as it may, %d a second; try again in a moment, or ask an administrator to raise the client's invocationsPerSecond", own)
+		}
+		return s.refuse(RefusalClient, time.Second,
+			"the caller has begun as many invocations as one client or token may, %d a second; try again in a moment, or ask the operator to raise invocationsPerSecondPerClient", most)
+	}
+	if most := t.limits.InvocationsPerSecond; most > 0 && !t.rate.Take(most) {
+		if perClient > 0 {
+			t.clients.Of(p.Caller()).Back(perClient)
+		}
+		return s.refuse(RefusalAccount, time.Second,
+			"the account has begun as many invocations as it may, %d a second; try again in a moment, or ask the operator to raise invocationsPerSecond", most)
+	}
+	return nil
+}
+
+// Back takes back what Admit counted, for an invocation that somebody else's
+// limit kept from beginning.
+func (s *Service) Back(p *convoke.Principal) {
+	t, ok := (*s.known.Load())[p.AccountID]
+	if !ok {
+		return
+	}
+	if n := convoke.Tighter(p.InvocationsPerSecond, t.limits.InvocationsPerSecondPerClient); n > 0 {
+		t.clients.Of(p.Caller()).Back(n)
+	}
+	if n := t.limits.InvocationsPerSecond; n > 0 {
+		t.rate.Back(n)
+	}
+}
+
+func (s *Service) refuse(why Refusal, wait time.Duration, format string, args ...any) error {
+	if s.refused != nil {
+		s.refused(why)
+	}
+	e := convoke.Errorf(convoke.CodeThrottled, format, args...)
+	e.RetryAfter = wait
+	return e
+}
+
+// Count counts an invocation that ran, or was to run, for the month.
+func (s *Service) Count(accountID string) {
+	if t, ok := (*s.known.Load())[accountID]; ok {
+		t.fresh.Add(1)
+	}
 }
 
 // Limit is one limit of an account and what is used of it.
 type Limit struct {
 	Name  string
-	Limit int64
+	Limit int64  // 0 is none
 	Unit  string // "ms" for times, else ""
 	Used  *int   // nil where nothing is counted
 }
@@ -98,10 +198,12 @@ func (s *Service) Report(ctx context.Context, accountID string) ([]Limit, error)
 		out = append(out, l)
 	}
 	out = append(out, Limit{Name: "usersPerAccount", Limit: maxUsers})
-	if t, ok := (*s.known.Load())[accountID]; ok && t.rate != nil {
-		out = append(out, Limit{Name: "invocationsPerSecond", Limit: int64(t.account.Limits.InvocationsPerSecond)})
-	}
+	used := s.usedNow(accountID, limits)
 	for i := range out {
+		if n, ok := used[out[i].Name]; ok {
+			out[i].Used = &n
+			continue
+		}
 		count, ok := s.used[out[i].Name]
 		if out[i].Name == "usersPerAccount" {
 			count, ok = s.countUsers, true
@@ -116,4 +218,21 @@ func (s *Service) Report(ctx context.Context, accountID string) ([]Limit, error)
 		out[i].Used = &n
 	}
 	return out, nil
+}
+
+// usedNow is what the account's invocations use: of a rate what is taken at
+// this moment, of that of clients by the busiest.
+func (s *Service) usedNow(accountID string, limits convoke.Limits) map[string]int {
+	t, ok := (*s.known.Load())[accountID]
+	if !ok {
+		return nil
+	}
+	used := map[string]int{"invocationsPerMonth": int(t.month())}
+	if n := limits.InvocationsPerSecond; n > 0 {
+		used["invocationsPerSecond"] = t.rate.Used(n)
+	}
+	if n := limits.InvocationsPerSecondPerClient; n > 0 {
+		used["invocationsPerSecondPerClient"] = t.clients.Most(n)
+	}
+	return used
 }

@@ -23,6 +23,7 @@ type Store interface {
 	convoke.TokenStore
 	convoke.SessionStore
 	convoke.ActivityStore
+	convoke.UsageStore
 }
 
 // Used counts what an account has of something that is limited.
@@ -39,6 +40,8 @@ type Config struct {
 	// Used counts by the name of a limit, as Limits spells it in YAML; limits
 	// without a counter are reported without what is used of them.
 	Used map[string]Used
+	// Refused is told of each invocation that Admit refuses; nil: nobody is.
+	Refused func(Refusal)
 }
 
 // Service carries out the use cases. Its methods may be called concurrently.
@@ -50,11 +53,13 @@ type Service struct {
 	log       *slog.Logger
 	retention time.Duration
 	used      map[string]Used
+	refused   func(Refusal)
 	attempts  *attempts
 
 	// known is read without a lock on the invocation path; whoever changes it
 	// holds mu and puts a new map in its place.
 	known atomic.Pointer[map[string]*tenant]
+	month atomic.Pointer[time.Time] // whose usage the tenants count
 	mu    sync.Mutex
 }
 
@@ -66,14 +71,15 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	}
 	s := &Service{
 		store: c.Store, auth: c.Auth, limits: c.Limits, log: cmp.Or(c.Logger, slog.Default()),
-		retention: cmp.Or(c.ActivityRetention, 90*24*time.Hour), used: c.Used, attempts: newAttempts(),
+		retention: cmp.Or(c.ActivityRetention, 90*24*time.Hour), used: c.Used, refused: c.Refused, attempts: newAttempts(),
 	}
 	return s, s.reload(ctx)
 }
 
 const (
 	// reloadEvery bounds how long a change by another process, such as the
-	// command line on the data folder, goes unseen.
+	// command line on the data folder, goes unseen, and what usage of the month
+	// a crash forgets.
 	reloadEvery = 30 * time.Second
 	// firstExpiry keeps a large removal out of the start of the server.
 	firstExpiry = time.Minute
@@ -84,20 +90,24 @@ const (
 	expiryPause = 50 * time.Millisecond
 )
 
-// Run follows changes by other processes and removes what is past its time,
-// until ctx ends. It returns nil then.
+// Run follows changes by other processes, stores what accounts have used and
+// removes what is past its time, until ctx ends. It returns the error of
+// storing the rest then, usually nil.
 func (s *Service) Run(ctx context.Context) error {
-	reload, expire := time.NewTicker(reloadEvery), time.NewTimer(firstExpiry)
+	reload, expire := time.NewTimer(untilReload()), time.NewTimer(firstExpiry)
 	defer reload.Stop()
 	defer expire.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.storeUsage(context.WithoutCancel(ctx))
 		case <-reload.C:
 			if err := s.reload(ctx); err != nil && ctx.Err() == nil {
-				s.log.WarnContext(ctx, "accounts could not be read; what is known holds on", "err", err, "again", reloadEvery)
+				s.log.WarnContext(ctx, "accounts could not be read or their usage not be stored; what is known holds on", "err", err, "again", reloadEvery)
 			}
+			reload.Reset(untilReload())
 		case <-expire.C:
 			if err := s.expire(ctx, time.Now()); err != nil && ctx.Err() == nil {
 				s.log.WarnContext(ctx, "old activities or sessions could not be removed; it is tried again", "err", err, "again", expiryEvery)
@@ -105,6 +115,12 @@ func (s *Service) Run(ctx context.Context) error {
 			expire.Reset(expiryEvery)
 		}
 	}
+}
+
+// untilReload is when to reload next: when the month ends, too, so that what
+// was used of it does not count for the next one.
+func untilReload() time.Duration {
+	return max(min(reloadEvery, time.Until(convoke.MonthOf(time.Now()).AddDate(0, 1, 0))), time.Millisecond)
 }
 
 // expire removes activities beyond their retention and sessions that have ended.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,46 +101,153 @@ func TestLimitsFollow(t *testing.T) {
 	})
 }
 
-func TestRate(t *testing.T) {
+// TestRates: an account, its clients and its month are each held to their own
+// limit, and a refusal by one uses nothing up of the others.
+func TestRates(t *testing.T) {
 	t.Parallel()
-	s := service(t, open(t, t.TempDir()))
-	for id, rate := range map[string]int{"1": 0, "2": 5} {
-		if _, _, err := s.Create(t.Context(), account.CreateInput{ID: id, Limits: convoke.AccountLimits{InvocationsPerSecond: rate}}); err != nil {
+	var refused []account.Refusal
+	s := service(t, open(t, t.TempDir()), func(c *account.Config) {
+		c.Refused = func(r account.Refusal) { refused = append(refused, r) }
+	})
+	for id, limits := range map[string]convoke.AccountLimits{
+		"1": {}, "2": {InvocationsPerSecond: 5}, "3": {InvocationsPerSecond: 7, InvocationsPerSecondPerClient: 3},
+	} {
+		if _, _, err := s.Create(t.Context(), account.CreateInput{ID: id, Limits: limits}); err != nil {
 			t.Fatal(err)
 		}
 	}
+	token := func(account, id string) *convoke.Principal {
+		return &convoke.Principal{AccountID: account, ID: id, Name: "the token " + id}
+	}
+	shop := &convoke.Principal{AccountID: "3", ID: "ann", Name: "ann", ClientID: "shop", InvocationsPerSecond: 2}
+	slow := &convoke.Principal{AccountID: "1", ID: "slow", Name: "slow", ClientID: "slow", InvocationsPerSecond: 4}
 	synctest.Test(t, func(t *testing.T) {
-		admitted := func(id string) int {
+		admitted := func(p *convoke.Principal) int {
 			n := 0
 			for range 100 {
-				if s.Admit(id) == nil {
+				if s.Admit(p) == nil {
 					n++
 				}
 			}
 			return n
 		}
-		for _, c := range []struct {
-			id   string
-			want int
-		}{{"1", 100}, {"2", 5}, {"unknown", 100}} {
-			if got := admitted(c.id); got != c.want {
-				t.Errorf("account %s: %d invocations at once, want %d", c.id, got, c.want)
+		check := func(p *convoke.Principal, want int, why account.Refusal, say string) {
+			t.Helper()
+			refused = nil
+			if got := admitted(p); got != want {
+				t.Errorf("%s of account %s: %d invocations at once, want %d", p, p.AccountID, got, want)
+			}
+			if len(refused) != 100-want {
+				t.Errorf("%s of account %s: the metrics heard of %d refusals, want %d", p, p.AccountID, len(refused), 100-want)
+			}
+			if why == "" {
+				return
+			}
+			if refused[0] != why {
+				t.Errorf("%s of account %s was refused for %s, want %s", p, p.AccountID, refused[0], why)
+			}
+			e, ok := errors.AsType[*convoke.Error](s.Admit(p))
+			if !ok || e.Code != convoke.CodeThrottled || e.RetryAfter != time.Second || !strings.Contains(e.Message, say) {
+				t.Errorf("%s of account %s: got %+v, want CodeThrottled after a second that says %q", p, p.AccountID, e, say)
 			}
 		}
-		err := s.Admit("2")
-		if e, ok := errors.AsType[*convoke.Error](err); !ok || e.Code != convoke.CodeThrottled || e.RetryAfter == 0 {
-			t.Errorf("got %v, want CodeThrottled with RetryAfter", err)
-		}
+		check(token("1", "a"), 100, "", "")
+		check(token("unknown", "a"), 100, "", "")
+		check(token("2", "a"), 5, account.RefusalAccount, "as it may, 5 a second; try again in a moment, or ask the operator to raise invocationsPerSecond")
+		check(token("2", "b"), 0, account.RefusalAccount, "the operator")
+		check(slow, 4, account.RefusalClient, "an administrator to raise the client's invocationsPerSecond")
+		check(token("3", "a"), 3, account.RefusalClient, "one client or token may, 3 a second")
+		// The client's own limit is within that of all, whoever it acts for.
+		check(shop, 2, account.RefusalClient, "as it may, 2 a second")
+		other := *shop
+		other.ID = "bob"
+		check(&other, 0, account.RefusalClient, "")
+		// Of the account's 7 are 5 used: what the clients' limits refused did not count.
+		check(token("3", "b"), 2, account.RefusalAccount, "raise invocationsPerSecond")
+		// And what the account's refused did not count for the client.
+		s.Back(token("3", "b"))
+		check(token("3", "b"), 1, account.RefusalAccount, "")
+
 		time.Sleep(time.Second)
-		if got := admitted("2"); got != 5 {
-			t.Errorf("%d a second later, want 5", got)
-		}
 		name := "renamed" // a change of something else gives no second helping
+		check(token("2", "a"), 5, account.RefusalAccount, "")
 		if _, _, err := s.Update(t.Context(), "2", account.Change{Name: &name}); err != nil {
 			t.Fatal(err)
 		}
-		if got := admitted("2"); got != 0 {
-			t.Errorf("%d after the account was renamed, want none", got)
+		check(token("2", "a"), 0, account.RefusalAccount, "")
+	})
+}
+
+// TestMonth: what an account used of its month is there after the end of the
+// process, and the month ends.
+func TestMonth(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		store := open(t, dir)
+		// 31 January 2000, 23:59:00.
+		time.Sleep(time.Until(time.Date(2000, 1, 31, 23, 59, 0, 0, time.UTC)))
+		p := &convoke.Principal{AccountID: "4", ID: "a"}
+		s := service(t, store)
+		if _, _, err := s.Create(t.Context(), account.CreateInput{ID: "4", Limits: convoke.AccountLimits{InvocationsPerMonth: 3}}); err != nil {
+			t.Fatal(err)
+		}
+		used := func() int {
+			list, err := s.Report(t.Context(), "4")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range list {
+				if l.Name == "invocationsPerMonth" {
+					return *l.Used
+				}
+			}
+			t.Fatal("the report has no invocationsPerMonth")
+			return 0
+		}
+		run := func(s *account.Service) (stop func()) {
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- s.Run(ctx) }()
+			return func() {
+				cancel()
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		stop := run(s)
+		for i := range 3 {
+			if err := s.Admit(p); err != nil || used() != i {
+				t.Fatalf("after %d: %v, %d are used", i, err, used())
+			}
+			s.Count("4")
+		}
+		stop()
+
+		s = service(t, store)
+		stop = run(s)
+		defer func() { stop() }()
+		if used() != 3 {
+			t.Fatalf("%d are used after a restart, want 3", used())
+		}
+		e, ok := errors.AsType[*convoke.Error](s.Admit(p))
+		if !ok || e.Code != convoke.CodeThrottled || e.RetryAfter != time.Minute || !strings.Contains(e.Message, "3 a month") {
+			t.Fatalf("got %+v, want CodeThrottled until the end of the month", e)
+		}
+		time.Sleep(time.Minute + time.Second)
+		synctest.Wait()
+		if err := s.Admit(p); err != nil || used() != 0 {
+			t.Errorf("in the next month: %v, %d are used", err, used())
+		}
+		s.Count("4")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		for month, want := range map[time.Month]int64{1: 3, 2: 1} {
+			list, err := store.ListUsage(t.Context(), time.Date(2000, month, 5, 0, 0, 0, 0, time.UTC))
+			if err != nil || len(list) != 1 || list[0].Invocations != want {
+				t.Errorf("month %d: stored are %v, %v; want %d", month, list, err, want)
+			}
 		}
 	})
 }
@@ -165,7 +273,7 @@ func TestReport(t *testing.T) {
 		got[l.Name] = fmt.Sprint(l.Limit, l.Unit, " ", used)
 	}
 	for name, want := range map[string]string{
-		"functionsPerAccount": "9 3", "usersPerAccount": "1000 1", "invocationsPerSecond": "5 -", "maxTimeout": "300000ms -", "payloadBytes": "1048576 -",
+		"functionsPerAccount": "9 3", "usersPerAccount": "1000 1", "invocationsPerSecond": "5 0", "invocationsPerMonth": "0 0", "invocationsPerSecondPerFunction": "0 -", "maxTimeout": "300000ms -", "payloadBytes": "1048576 -",
 	} {
 		if got[name] != want {
 			t.Errorf("%s: %q, want %q", name, got[name], want)

@@ -138,7 +138,8 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 		return err
 	}
 	a.account, err = account.New(ctx, account.Config{Store: a.store, Auth: a.auth, Limits: cfg.Limits, Logger: a.log,
-		ActivityRetention: cfg.ActivityRetention, Used: usedBy(a.store)})
+		ActivityRetention: cfg.ActivityRetention, Used: usedBy(a.store),
+		Refused: func(r account.Refusal) { a.telemetry.Refused(string(r)) }})
 	if err != nil {
 		return err
 	}
@@ -168,8 +169,8 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 		return err
 	}
 	a.invoke = invoke.New(invoke.Config{
-		Store: a.store, Pool: a.pool, Recorder: recorder{a.metric, a.telemetry},
-		Limits: cfg.Limits, Domain: localAddress(a.Addr()),
+		Store: a.store, Pool: a.pool, Recorder: recorder{a.metric, a.telemetry, a.account},
+		Limits: cfg.Limits, Domain: localAddress(a.Addr()), Refused: a.telemetry.Refused,
 	})
 	a.function = function.New(function.Config{Store: a.store, Runner: a.invoke, Limits: cfg.Limits, LimitsOf: a.account.LimitsOf, Logger: a.log})
 	a.secret, err = secret.New(ctx, secret.Config{Store: a.store, Dir: filepath.Join(cfg.Data, "keys"), Limits: cfg.Limits, Logger: a.log})
@@ -205,17 +206,20 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	return err
 }
 
-// recorder puts an invocation into the function's own counters and into the
-// server's metrics, where the pool counts those that it turned away.
+// recorder puts an invocation into the function's own counters, and unless it
+// was turned away, which who did so counts, into the server's metrics and the
+// account's month.
 type recorder struct {
 	metric    *metric.Recorder
 	telemetry *telemetry.Telemetry
+	account   *account.Service
 }
 
 func (r recorder) Record(inv *convoke.Invocation) {
 	r.metric.Record(inv)
 	if inv.Code != convoke.CodeThrottled {
 		r.telemetry.Invocation(inv)
+		r.account.Count(inv.AccountID)
 	}
 }
 
@@ -245,13 +249,14 @@ func (a *App) Run(ctx context.Context) error {
 	stages := []stage{
 		{"log entries", a.runlog.Run, 12 * time.Second},
 		{"records", a.metric.Run, 7 * time.Second},
+		// Before what invokes, so that it stores the usage of all that ran.
+		{"accounts", a.account.Run, 5 * time.Second},
 		{"egress", a.egress.Run, 5 * time.Second},
 		{"workers", a.fleet.Run, 5 * time.Second},
 		// Before the pool, so that it stops after it: the pool bounds what runs.
 		{"schedules", a.schedule.Run, 5 * time.Second},
 		{"pool", a.pool.Run, grace + 5*time.Second},
 		{"tokens", a.auth.Run, 5 * time.Second},
-		{"accounts", a.account.Run, 5 * time.Second},
 		{"keys and grants", a.oauth.Run, 5 * time.Second},
 		{"functions", a.function.Run, 15 * time.Second},
 		{"http", a.serve, grace + 2*time.Second},

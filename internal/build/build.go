@@ -47,6 +47,9 @@ type Output struct {
 	// SourceMap leads back to index.js or index.ts and the names in Files.
 	SourceMap []byte
 	Warnings  []convoke.Problem
+	// Nameless says that the code has no word lambda and exports nothing, so
+	// that loading it is sure to find no function to call.
+	Nameless bool
 }
 
 // formatVersion changes when workers have to treat bundles differently.

@@ -192,6 +192,7 @@ func (c *compilation) output(src Source, b bundled) (*Output, error) {
 		Code:      append([]byte(first), bytes.TrimRight(b.code, "\n")...),
 		SourceMap: sourceMap,
 		Warnings:  c.modules.problems(b.warnings),
+		Nameless:  nameless(c.modules.plain),
 	}
 	out.setID(c.runtime)
 	return out, nil

@@ -40,6 +40,15 @@ func contractOf(module bool, plain string) convoke.Contract {
 	return convoke.ContractV2
 }
 
+// nameless reports whether code in plain JavaScript is sure to have nothing
+// that the worker could call: it neither says lambda nor exports anything. What
+// may be there, such as what another file or eval puts into a variable of that
+// name, is left to the worker.
+func nameless(plain string) bool {
+	s := program(scan(plain))
+	return !s.mentions("lambda") && !s.mentions("exports") && !s.mentions("module")
+}
+
 // program is the tokens of a CommonJS module as esbuild prints it: no
 // comments, no types, no superfluous parentheses or commas.
 type program []token

@@ -80,8 +80,28 @@ func TestContract(t *testing.T) {
 			t.Errorf("%s: %v", tc.name, err)
 			continue
 		}
+		if out.Nameless != (tc.code == "") {
+			t.Errorf("%s: nameless is %v", tc.name, out.Nameless)
+		}
 		if out.Contract != tc.want {
 			t.Errorf("%s: %s, want %s", tc.name, out.Contract, tc.want)
+		}
+	}
+}
+
+func TestNameless(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"", "hello", "function lamda(input, callback) { callback(null, 'no Lambda') }", "import { hash } from 'node:crypto';\nasync function handler(input) { return hash('md5', input) }",
+		"// function lambda(input, callback) {}\nconst x = 1", "const other = (input, callback) => callback()"} {
+		out, err := compile(t.Context(), js(code))
+		if err != nil || !out.Nameless {
+			t.Errorf("%q: %+v, %v", code, out, err)
+		}
+	}
+	for _, code := range []string{"globalThis['lambda'] = () => 1", "const { lambda } = require('./x.js')", "require('./x.js')(module)", "export * from './x.js'", "export default () => 1", "import './x.js'; export { x as lambda } from './x.js'"} {
+		out, err := compile(t.Context(), with(js(code), "x.js", "exports.x = (x) => x"))
+		if err != nil || out.Nameless {
+			t.Errorf("%q: %+v, %v", code, out, err)
 		}
 	}
 }

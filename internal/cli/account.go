@@ -69,6 +69,9 @@ var limitFlags = []struct {
 	{"deployments", "deployments kept of a function", func(l *convoke.AccountLimits) *int { return &l.DeploymentsPerFunction }},
 	{"payload-bytes", "bytes of an invocation's body", func(l *convoke.AccountLimits) *int { return &l.PayloadBytes }},
 	{"invocations-per-second", "invocations it may begin in a second", func(l *convoke.AccountLimits) *int { return &l.InvocationsPerSecond }},
+	{"invocations-per-second-per-function", "and of one function", func(l *convoke.AccountLimits) *int { return &l.InvocationsPerSecondPerFunction }},
+	{"invocations-per-second-per-client", "and by one client, token or user", func(l *convoke.AccountLimits) *int { return &l.InvocationsPerSecondPerClient }},
+	{"invocations-per-month", "invocations it may have in a month", func(l *convoke.AccountLimits) *int { return &l.InvocationsPerMonth }},
 }
 
 func addLimitFlags(cmd *cobra.Command, to *convoke.AccountLimits) {
@@ -188,6 +191,8 @@ func (a *app) printAccount(acc *api.Account) error {
 		{"FUNCTIONS", own(l.FunctionsPerAccount)}, {"CONCURRENT DEPLOYMENTS", own(l.ConcurrentDeployments)},
 		{"VERSIONS PER FUNCTION", own(l.VersionsPerFunction)}, {"DEPLOYMENTS PER FUNCTION", own(l.DeploymentsPerFunction)},
 		{"PAYLOAD BYTES", own(l.PayloadBytes)}, {"INVOCATIONS PER SECOND", own(l.InvocationsPerSecond)},
+		{"PER FUNCTION", own(l.InvocationsPerSecondPerFunction)}, {"PER CLIENT", own(l.InvocationsPerSecondPerClient)},
+		{"INVOCATIONS PER MONTH", own(l.InvocationsPerMonth)},
 	})
 }
 
@@ -279,7 +284,10 @@ func (a *app) limits() *cobra.Command {
 					used = strconv.Itoa(*l.Used)
 				}
 				most := strconv.FormatInt(l.Limit, 10)
-				if l.Unit != "" {
+				switch {
+				case l.Limit == 0:
+					most = "none"
+				case l.Unit != "":
 					most += " " + l.Unit
 				}
 				rows = append(rows, []string{l.Name, most, used})

@@ -33,6 +33,7 @@ type deployFlags struct {
 	timeout, idleTimeout     time.Duration
 	memory, concurrency      int
 	minInstances, maxInst    int
+	perSecond                int
 	wait                     time.Duration
 	all                      bool
 	changed                  func(flag string) bool
@@ -50,8 +51,8 @@ PATH is a .js, .mjs, .cjs, .ts, .mts or .cts file, or a folder with index.js or
 index.ts. The folder's other modules and JSON files go along; not tests,
 node_modules, config.json and payload.json. config.json may hold name, event,
 description, environmentVariables, allowedDomains and settings (timeoutMs,
-memoryMiB, concurrency, minInstances, maxInstances, idleTimeoutSeconds, runtime,
-contract); flags have precedence over it.
+memoryMiB, concurrency, minInstances, maxInstances, idleTimeoutSeconds,
+invocationsPerSecond, runtime, contract); flags have precedence over it.
 
 In a project, the name of a function in functions does for its path, and --all
 for all of them. Of several functions those that can be deployed are.
@@ -88,6 +89,7 @@ variables. The event is fixed when the function is created.`,
 	fl.IntVar(&f.minInstances, "min-instances", 0, "instances kept warm")
 	fl.IntVar(&f.maxInst, "max-instances", 0, "instances at most")
 	fl.DurationVar(&f.idleTimeout, "idle-timeout", 0, "time after which an idle instance goes")
+	fl.IntVar(&f.perSecond, "invocations-per-second", 0, "invocations that callers may begin in a second; 0 is no limit of its own")
 	fl.DurationVar(&f.wait, "wait", defaultWait, "time to wait until the function serves")
 	return cmd
 }
@@ -378,6 +380,8 @@ func manifestOf(p *project, f deployFlags, fn *api.Function) api.ManifestRequest
 		"min-instances": func() { settings.MinInstances = f.minInstances },
 		"max-instances": func() { settings.MaxInstances = f.maxInst },
 		"idle-timeout":  func() { settings.IdleTimeoutSeconds = int64(f.idleTimeout / time.Second) },
+
+		"invocations-per-second": func() { settings.InvocationsPerSecond = f.perSecond },
 	} {
 		if f.changed(flag) {
 			set()

@@ -131,6 +131,7 @@ func textsOf(entry, event, description string, skills []string, m *api.Manifest)
 	}{
 		{"timeoutMs", m.Settings.TimeoutMs}, {"memoryMiB", int64(m.Settings.MemoryMiB)}, {"concurrency", int64(m.Settings.Concurrency)},
 		{"minInstances", int64(m.Settings.MinInstances)}, {"maxInstances", int64(m.Settings.MaxInstances)}, {"idleTimeoutSeconds", m.Settings.IdleTimeoutSeconds},
+		{"invocationsPerSecond", int64(m.Settings.InvocationsPerSecond)},
 	} {
 		if s.value != 0 {
 			line(s.name, s.value)

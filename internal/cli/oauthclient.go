@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 
 func (a *app) clientCommand() *cobra.Command {
 	return noun("client", "Register programs that get tokens by OAuth 2.0",
-		a.clientCreate(), a.clientList(), a.clientShow(), a.clientRotate(), a.clientSwitch(true), a.clientSwitch(false), a.clientRemove())
+		a.clientCreate(), a.clientList(), a.clientShow(), a.clientUpdate(), a.clientRotate(), a.clientSwitch(true), a.clientSwitch(false), a.clientRemove())
 }
 
 func (a *app) clientCreate() *cobra.Command {
@@ -52,6 +53,7 @@ to; --public is for one that cannot keep a secret. Scopes: ` + scopeNames() + `.
 	f.StringArrayVar(&in.Scopes, "scope", []string{string(convoke.ScopeInvoke)}, "what it may do; may be repeated")
 	f.StringArrayVar(&in.RedirectURIs, "redirect", nil, "URI that users come back to; may be repeated")
 	f.BoolVar(&in.Public, "public", false, "it has no secret and uses PKCE")
+	f.IntVar(&in.InvocationsPerSecond, "invocations-per-second", 0, "invocations it may begin in a second, with all its tokens; 0 is no limit of its own")
 	return cmd
 }
 
@@ -128,6 +130,7 @@ func (a *app) clientShow() *cobra.Command {
 			rows := [][]string{
 				{"id", one.ID}, {"name", one.Name}, {"state", clientState(*one)}, {"public", fmt.Sprint(one.Public)},
 				{"grants", strings.Join(one.GrantTypes, ", ")}, {"scopes", strings.Join(one.Scopes, ", ")}, {"redirect URIs", orDash(strings.Join(one.RedirectURIs, ", "))},
+				{"invocations per second", orDash(most(one.InvocationsPerSecond))},
 				{"created", formatTime(one.CreatedAt) + " by " + one.CreatedBy}, {"changed", formatTime(one.UpdatedAt) + " by " + one.UpdatedBy},
 				{"last used", formatTime(one.LastUsedAt)},
 			}
@@ -141,6 +144,65 @@ func (a *app) clientShow() *cobra.Command {
 			return a.table(rows)
 		},
 	}
+}
+
+// most is a limit, "" for none.
+func most(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+func (a *app) clientUpdate() *cobra.Command {
+	var name string
+	var grants, scopes, redirects []string
+	var perSecond int
+	cmd := &cobra.Command{
+		Use:   "update CLIENT",
+		Short: "Change a client",
+		Long: `Changes what is given and leaves the rest; a list replaces the one so far. What a
+client may not do any more its tokens cannot do either. Needs the role admin.`,
+		Example: "  convoke client update shop --invocations-per-second 50\n  convoke client update shop --scope faas.lambda.invoke --scope faas.log.read",
+		Args:    args("CLIENT"),
+	}
+	f := cmd.Flags()
+	f.StringVar(&name, "name", "", "what people call it")
+	f.StringArrayVar(&grants, "grant", nil, "how it gets tokens: client_credentials or authorization_code; may be repeated")
+	f.StringArrayVar(&scopes, "scope", nil, "what it may do; may be repeated")
+	f.StringArrayVar(&redirects, "redirect", nil, "URI that users come back to; may be repeated")
+	f.IntVar(&perSecond, "invocations-per-second", 0, "invocations it may begin in a second, with all its tokens; 0 is no limit of its own")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		var in api.UpdateClientRequest
+		for flag, set := range map[string]func(){
+			"name":                   func() { in.Name = &name },
+			"grant":                  func() { in.GrantTypes = &grants },
+			"scope":                  func() { in.Scopes = &scopes },
+			"redirect":               func() { in.RedirectURIs = &redirects },
+			"invocations-per-second": func() { in.InvocationsPerSecond = &perSecond },
+		} {
+			if f.Changed(flag) {
+				set()
+			}
+		}
+		if in == (api.UpdateClientRequest{}) {
+			return usagef("there is nothing to change; see %s --help", cmd.CommandPath())
+		}
+		c, one, err := a.findClient(cmd.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		after, err := c.UpdateClient(cmd.Context(), one.ID, in)
+		if err != nil {
+			return err
+		}
+		if a.json {
+			return a.printJSON(after)
+		}
+		a.note("client %s is changed", after.Name)
+		return nil
+	}
+	return cmd
 }
 
 func (a *app) clientRotate() *cobra.Command {

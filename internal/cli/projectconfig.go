@@ -82,7 +82,8 @@ func (s *projectSettings) UnmarshalJSON(b []byte) error {
 	return fill(b, "settings.", map[string]any{
 		"timeoutMs": &s.TimeoutMs, "memoryMiB": &s.MemoryMiB, "concurrency": &s.Concurrency,
 		"minInstances": &s.MinInstances, "maxInstances": &s.MaxInstances, "idleTimeoutSeconds": &s.IdleTimeoutSeconds,
-		"runtime": &s.Runtime, "contract": &s.Contract,
+		"invocationsPerSecond": &s.InvocationsPerSecond,
+		"runtime":              &s.Runtime, "contract": &s.Contract,
 	})
 }
 

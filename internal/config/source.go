@@ -30,6 +30,7 @@ type Setting struct {
 	Default string // as a person writes it; "" or "0" when there is none, or it depends on the machine
 	index   []int
 	secret  bool
+	zero    bool // 0 is a value, of a number that otherwise has to be more
 }
 
 // Settings are all settings in the order of [Config].
@@ -54,7 +55,7 @@ func collect(defaults reflect.Value, index []int, path, prefix string, list *[]S
 		s := Setting{
 			Path: path + name, Env: prefix + f.Tag.Get("env"), Help: f.Tag.Get("help"),
 			Type: "string", Default: fmt.Sprint(plain(defaults.Field(i).Interface())),
-			index: at, secret: f.Type == reflect.TypeFor[convoke.Secret](),
+			index: at, secret: f.Type == reflect.TypeFor[convoke.Secret](), zero: f.Tag.Get("zero") != "",
 		}
 		switch defaults.Field(i).Interface().(type) {
 		case time.Duration:

@@ -74,8 +74,13 @@ func (c *Config) problems(unreadable []string) (problems []string) {
 
 	for _, s := range Settings() {
 		v := reflect.ValueOf(c).Elem().FieldByIndex(s.index)
-		if len(s.index) == 2 && s.Help == "" && v.CanInt() && v.Int() < 1 {
-			say(s.Path, "must be more than zero, not %v", v.Interface())
+		if len(s.index) == 2 && s.Help == "" && v.CanInt() {
+			switch {
+			case s.zero && v.Int() < 0:
+				say(s.Path, "must be 0 for no limit or more, not %v", v.Interface())
+			case !s.zero && v.Int() < 1:
+				say(s.Path, "must be more than zero, not %v", v.Interface())
+			}
 		}
 	}
 	if known("limits.defaultTimeout", "limits.maxTimeout") && c.Limits.DefaultTimeout > c.Limits.MaxTimeout {

@@ -14,6 +14,9 @@ import (
 // Invoker is what dispatching needs of the invocation service.
 type Invoker interface {
 	Listeners(ctx context.Context, accountID, eventID, skillID string) ([]string, error)
+	// Admit counts an invocation of each function against its rate; see
+	// invoke.Service.
+	Admit(ctx context.Context, accountID string, most int, functionIDs []string) error
 	Invoke(ctx context.Context, r invoke.Request) (invoke.Response, error)
 }
 
@@ -40,11 +43,18 @@ func (d *Dispatcher) Implemented(ctx context.Context, accountID, eventID, skillI
 // and returns their answers in order of the functions' names; none when
 // nothing listens. Each runs to its end whatever happens to the others; when
 // any fails, Raise returns the error of the first by name (spec/events.md 3,
-// spec/api-surface.md 3.2). r.FunctionID is not used.
+// spec/api-surface.md 3.2). When one of several was called too often none runs,
+// so that whoever tries again runs none twice. r.FunctionID is not used.
 func (d *Dispatcher) Raise(ctx context.Context, r invoke.Request, skillID string) ([]Result, error) {
 	ids, err := d.invoker.Listeners(ctx, r.AccountID, r.EventID, skillID)
 	if err != nil {
 		return nil, err
+	}
+	if len(ids) > 1 && !r.Admitted {
+		if err := d.invoker.Admit(ctx, r.AccountID, r.PerSecond, ids); err != nil {
+			return nil, err
+		}
+		r.Admitted = true
 	}
 	results := make([]Result, len(ids))
 	errs := make([]error, len(ids))

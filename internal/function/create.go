@@ -18,12 +18,15 @@ type CreateInput struct {
 	EventID     string
 	Skills      []string
 	Content     // of the first version; nil members are empty or the default
+	// Compiles refuses code that does not compile, as with SaveInput.
+	Compiles bool
 }
 
 // Create makes a function in state Draft with version 1, which is empty unless
 // in brings code. It returns CodeValidation, CodeValidationTooLong or
-// CodeInvalidDomain for values that break a rule, CodeConflict for a name that is taken, and
-// CodeLimitExceeded when the account has all the functions it may have.
+// CodeInvalidDomain for values that break a rule, CodeConflict for a name that is taken,
+// CodeLimitExceeded when the account has all the functions it may have, and
+// what Save returns for code that has to compile.
 func (s *Service) Create(ctx context.Context, by *convoke.Principal, accountID string, in CreateInput) (*convoke.Function, *convoke.Version, error) {
 	now := time.Now().UTC()
 	f := &convoke.Function{
@@ -53,6 +56,11 @@ func (s *Service) Create(ctx context.Context, by *convoke.Principal, accountID s
 	v.CreatedAt, v.CreatedBy = now, by.String()
 	if err := v.Validate(limits); err != nil {
 		return nil, nil, err
+	}
+	if in.Compiles {
+		if err := s.mustCompile(ctx, v); err != nil {
+			return nil, nil, err
+		}
 	}
 
 	if err := s.store.CreateFunction(ctx, f, v, limits.FunctionsPerAccount); err != nil {

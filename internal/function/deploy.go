@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"convoke"
-	"convoke/internal/build"
 )
 
 // DeployInput says what to deploy.
@@ -241,7 +240,7 @@ func (s *Service) prepare(ctx context.Context, f *convoke.Function, d *convoke.D
 	if err != nil {
 		return building.fail(d, err)
 	}
-	out, err := s.compile(ctx, build.Source{Code: v.Code, Files: v.Files, Language: v.Language, Contract: v.Contract, Runtime: v.Runtime})
+	out, err := s.compile(ctx, sourceOf(v))
 	if err != nil {
 		return building.fail(d, err)
 	}

@@ -2,6 +2,7 @@ package function
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"convoke"
+	"convoke/internal/build"
 )
 
 // Content is what a version consists of, as a change: nil members stay as they
@@ -81,6 +83,8 @@ type SaveInput struct {
 	// BaseID is the id of that version; "" is not checked.
 	BaseID string
 	Content
+	// Compiles refuses code that does not compile.
+	Compiles bool
 }
 
 // saveAttempts bounds how often a save without a base starts again because
@@ -93,7 +97,10 @@ const saveAttempts = 10
 // CodeActionNotAllowed while the function is busy, CodeValidation,
 // CodeValidationTooLong or CodeInvalidDomain for values that break a rule, and
 // CodeFunctionNotFound.
-// Whether the code compiles is found out by Deploy: unfinished work can be saved.
+// Whether the code compiles is found out by Deploy: unfinished work can be
+// saved. Unless the change has to compile: then code that does not is
+// CodeValidationSyntax with the Problems, and code without a lambda
+// CodeValidationLambda.
 func (s *Service) Save(ctx context.Context, by *convoke.Principal, accountID, functionID string, in SaveInput) (*convoke.Function, *convoke.Version, error) {
 	for attempt := 1; ; attempt++ {
 		f, v, err := s.saveOnce(ctx, by, accountID, functionID, in)
@@ -130,6 +137,11 @@ func (s *Service) saveOnce(ctx context.Context, by *convoke.Principal, accountID
 	if err := v.Validate(limits); err != nil {
 		return nil, nil, err
 	}
+	if in.Compiles {
+		if err := s.mustCompile(ctx, v); err != nil {
+			return nil, nil, err
+		}
+	}
 
 	v.ID, v.AccountID, v.FunctionID, v.Number = uuid.NewString(), accountID, functionID, latest.Number+1
 	if latest.Code == "" {
@@ -147,6 +159,30 @@ func (s *Service) saveOnce(ctx context.Context, by *convoke.Principal, accountID
 		return f, nil, err
 	}
 	return stored, v, nil
+}
+
+// mustCompile finds out what can be without running the code. Code that is
+// empty is a function whose code follows.
+func (s *Service) mustCompile(ctx context.Context, v *convoke.Version) error {
+	if v.Code == "" {
+		return nil
+	}
+	out, err := s.compile(ctx, sourceOf(v))
+	if e, ok := errors.AsType[*convoke.Error](err); ok && e.Code == convoke.CodeBuildFailed {
+		code := convoke.CodeValidationSyntax
+		if len(e.Problems) == 0 { // it took too long or too much
+			code = convoke.CodeValidation
+		}
+		return &convoke.Error{Code: code, Message: e.Message, Problems: e.Problems, Cause: e}
+	}
+	if err == nil && out.Nameless {
+		return convoke.Errorf(convoke.CodeValidationLambda, "the code has no function named lambda: declare function lambda(input, callback), or export it")
+	}
+	return err
+}
+
+func sourceOf(v *convoke.Version) build.Source {
+	return build.Source{Code: v.Code, Files: v.Files, Language: v.Language, Contract: v.Contract, Runtime: v.Runtime}
 }
 
 func stale(f *convoke.Function, latest *convoke.Version) error {

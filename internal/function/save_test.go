@@ -112,6 +112,11 @@ func TestSaveRefusals(t *testing.T) {
 	b.wantCode("no code", save(func(in *function.SaveInput) { in.Code = &none }), convoke.CodeValidation)
 	b.wantCode("domain", save(func(in *function.SaveInput) { in.Domains = []string{"*", "a.example.com"} }), convoke.CodeInvalidDomain)
 	b.wantCode("language", save(func(in *function.SaveInput) { in.Language = &ruby }), convoke.CodeValidation)
+	code := func(text string) func(*function.SaveInput) {
+		return func(in *function.SaveInput) { in.Code, in.Compiles = &text, true }
+	}
+	b.wantCode("broken code that has to compile", save(code("function lambda( {")), convoke.CodeValidationSyntax, "index.js:1:")
+	b.wantCode("code without a lambda that has to compile", save(code("const x = 1")), convoke.CodeValidationLambda, "no function named lambda")
 	if got := b.current(f); got.LatestVersion != 2 {
 		t.Errorf("refused saves made version %d", got.LatestVersion)
 	}

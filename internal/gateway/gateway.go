@@ -31,9 +31,11 @@ type Dispatcher interface {
 
 // Accounts says what one account may do.
 type Accounts interface {
-	// Admit returns CodeThrottled when the account may not begin another
-	// invocation now.
-	Admit(accountID string) error
+	// Admit returns CodeThrottled when p may not begin another invocation now,
+	// else counts it.
+	Admit(p *convoke.Principal) error
+	// Back takes back what Admit counted.
+	Back(p *convoke.Principal)
 	LimitsOf(accountID string) convoke.Limits
 }
 
@@ -63,10 +65,10 @@ func New(c Config) *Gateway {
 
 // Invoke handles POST /api/account/{account}/lambdas/{uuid}/invoke and
 // answers the bare result of the function.
-func (g *Gateway) Invoke(w http.ResponseWriter, r *http.Request) error {
+func (g *Gateway) Invoke(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	body := bodies.Get().(*[]byte)
 	defer recycle(body)
-	input, err := g.input(w, r, body)
+	input, perSecond, err := g.input(w, r, by, body)
 	if err != nil {
 		return err
 	}
@@ -76,10 +78,11 @@ func (g *Gateway) Invoke(w http.ResponseWriter, r *http.Request) error {
 		Caller:     caller(r),
 		RequestID:  httpx.RequestID(r),
 		Input:      input,
+		PerSecond:  perSecond,
 	})
 	timing(w, &res.Record)
 	if err != nil {
-		return shown(r, err)
+		return g.failed(r, by, err)
 	}
 	write(w, res.JSON)
 	return nil
@@ -87,10 +90,10 @@ func (g *Gateway) Invoke(w http.ResponseWriter, r *http.Request) error {
 
 // Event handles POST /api/account/{account}/events/{event}/invoke and answers
 // an array with one entry per function that ran, [] when nothing listens.
-func (g *Gateway) Event(w http.ResponseWriter, r *http.Request) error {
+func (g *Gateway) Event(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	body := bodies.Get().(*[]byte)
 	defer recycle(body)
-	input, err := g.input(w, r, body)
+	input, perSecond, err := g.input(w, r, by, body)
 	if err != nil {
 		return err
 	}
@@ -100,9 +103,10 @@ func (g *Gateway) Event(w http.ResponseWriter, r *http.Request) error {
 		Caller:    caller(r),
 		RequestID: httpx.RequestID(r),
 		Input:     input,
+		PerSecond: perSecond,
 	}, r.URL.Query().Get("skillId"))
 	if err != nil {
-		return shown(r, err)
+		return g.failed(r, by, err)
 	}
 	out := make([]byte, 0, 256)
 	out = append(out, '[')
@@ -120,6 +124,17 @@ func (g *Gateway) Event(w http.ResponseWriter, r *http.Request) error {
 	}
 	write(w, append(out, ']'))
 	return nil
+}
+
+// failed is the error of an invocation as its caller sees it. One that the
+// rate of its function kept from beginning uses nothing up of those of the
+// account and the caller: a function that is called too often must not keep
+// others from being called.
+func (g *Gateway) failed(r *http.Request, by *convoke.Principal, err error) error {
+	if g.accounts != nil && errors.Is(err, invoke.ErrRate) {
+		g.accounts.Back(by)
+	}
+	return shown(r, err)
 }
 
 // Implemented handles GET /api/account/{account}/events/{event}/isImplemented.
@@ -142,18 +157,23 @@ func recycle(b *[]byte) {
 	}
 }
 
-// input reads and checks the body of an invocation that the account may
-// begin. It returns CodeThrottled, CodeInvalid, CodePayloadTooLarge and
-// CodeRequestTimeout.
-func (g *Gateway) input(w http.ResponseWriter, r *http.Request, buf *[]byte) ([]byte, error) {
+// input reads and checks the body of an invocation that the caller may begin,
+// and says how many of one function the account allows in a second. It returns
+// CodeThrottled, CodeInvalid, CodePayloadTooLarge and CodeRequestTimeout.
+func (g *Gateway) input(w http.ResponseWriter, r *http.Request, by *convoke.Principal, buf *[]byte) (input []byte, perSecond int, err error) {
 	most := g.payloadBytes
 	if g.accounts != nil {
-		account := r.PathValue("account")
-		if err := g.accounts.Admit(account); err != nil {
-			return nil, err
+		if err := g.accounts.Admit(by); err != nil {
+			return nil, 0, err
 		}
-		most = int64(g.accounts.LimitsOf(account).PayloadBytes)
+		limits := g.accounts.LimitsOf(by.AccountID)
+		most, perSecond = int64(limits.PayloadBytes), limits.InvocationsPerSecondPerFunction
 	}
+	input, err = readInput(w, r, most, buf)
+	return input, perSecond, err
+}
+
+func readInput(w http.ResponseWriter, r *http.Request, most int64, buf *[]byte) ([]byte, error) {
 	n := r.ContentLength
 	if n < 0 || n > most {
 		body, err := httpx.ReadBody(w, r, most)

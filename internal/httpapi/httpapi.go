@@ -38,8 +38,8 @@ type Handler = func(w http.ResponseWriter, r *http.Request, by *convoke.Principa
 // Gateway are the handlers of the invocation API, which stand in the same
 // table of routes. They find account, uuid and event in the path.
 type Gateway struct {
-	Invoke      httpx.Handler // POST lambdas/{uuid}/invoke
-	Event       httpx.Handler // POST events/{event}/invoke
+	Invoke      Handler       // POST lambdas/{uuid}/invoke
+	Event       Handler       // POST events/{event}/invoke
 	Implemented httpx.Handler // GET events/{event}/isImplemented
 }
 

@@ -40,7 +40,7 @@ func (s *server) createClient(w http.ResponseWriter, r *http.Request, by *convok
 	}
 	c := &convoke.Client{
 		AccountID: by.AccountID, Name: in.Name, Public: in.Public, GrantTypes: named[convoke.GrantType](in.GrantTypes),
-		Scopes: named[convoke.Scope](in.Scopes), RedirectURIs: in.RedirectURIs,
+		Scopes: named[convoke.Scope](in.Scopes), RedirectURIs: in.RedirectURIs, InvocationsPerSecond: in.InvocationsPerSecond,
 	}
 	secret, err := s.OAuth.CreateClient(r.Context(), c, by.String())
 	if err != nil {
@@ -72,6 +72,9 @@ func (s *server) updateClient(w http.ResponseWriter, r *http.Request, by *convok
 		}
 		if in.RedirectURIs != nil {
 			c.RedirectURIs = *in.RedirectURIs
+		}
+		if in.InvocationsPerSecond != nil {
+			c.InvocationsPerSecond = *in.InvocationsPerSecond
 		}
 	}, by.String())
 	if err != nil {
@@ -131,7 +134,7 @@ func clientBody(c *convoke.Client) api.Client {
 		ID: c.ID, Name: c.Name, Public: c.Public, Disabled: c.Disabled,
 		GrantTypes: texts(c.GrantTypes), Scopes: texts(c.Scopes), RedirectURIs: texts(c.RedirectURIs), Secrets: []api.ClientSecret{},
 		CreatedAt: api.Time{Time: c.CreatedAt}, CreatedBy: c.CreatedBy, UpdatedAt: api.Time{Time: c.UpdatedAt}, UpdatedBy: c.UpdatedBy,
-		LastUsedAt: api.Time{Time: c.LastUsedAt},
+		LastUsedAt: api.Time{Time: c.LastUsedAt}, InvocationsPerSecond: c.InvocationsPerSecond,
 	}
 	for _, secret := range c.Secrets {
 		out.Secrets = append(out.Secrets, api.ClientSecret{CreatedAt: api.Time{Time: secret.CreatedAt}, ExpiresAt: api.Time{Time: secret.ExpiresAt}})

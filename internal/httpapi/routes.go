@@ -110,9 +110,9 @@ func (s *server) routes() []Route {
 			Summary: "Take a function out of service", Response: api.DeployResponse{},
 			Codes: codes(convoke.CodeFunctionNotFound, convoke.CodeActionNotAllowed, convoke.CodeUnavailable)}},
 
-		{Method: "POST", Path: account + "/lambdas/{uuid}/invoke", Rule: invoke, Handle: plainFor(gw.Invoke), Quiet: true, Doc: Doc{ID: "invoke", Tag: "invocations",
+		{Method: "POST", Path: account + "/lambdas/{uuid}/invoke", Rule: invoke, Handle: gw.Invoke, Quiet: true, Doc: Doc{ID: "invoke", Tag: "invocations",
 			Summary: "Invoke a function and get what it returned", Query: callerQuery, Request: api.InvokeRequest{}, Response: anyValue, Codes: invokeCodes}},
-		{Method: "POST", Path: account + "/events/{event}/invoke", Rule: invoke, Handle: plainFor(gw.Event), Quiet: true, Doc: Doc{ID: "invokeEvent", Tag: "invocations",
+		{Method: "POST", Path: account + "/events/{event}/invoke", Rule: invoke, Handle: gw.Event, Quiet: true, Doc: Doc{ID: "invokeEvent", Tag: "invocations",
 			Summary: "Invoke every function that listens to an event", Query: callerQuery, Request: api.InvokeRequest{}, Response: []api.EventResult{}, Codes: invokeCodes}},
 		{Method: "GET", Path: account + "/events/{event}/isImplemented", Rule: invoke, Handle: plainFor(gw.Implemented), Quiet: true, Doc: Doc{ID: "isImplemented", Tag: "invocations",
 			Summary: "Ask whether a deployed function listens to an event", Query: callerQuery, Response: api.Implemented{}}},

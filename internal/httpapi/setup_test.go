@@ -90,7 +90,7 @@ func setup(t *testing.T) *world {
 	w.config = Config{
 		Functions: functions, Tester: tester{functions}, Log: w.log, Logs: store, Metrics: w.meter, Invocations: store, Activities: store, Auth: people, Accounts: accounts, OAuth: server,
 		Domains: domain.New(domain.Config{Store: store, Limits: convoke.DefaultLimits()}), Calls: store, Secrets: secrets, Schedules: schedules,
-		Gateway:       Gateway{Invoke: answer(`"invoked"`), Event: answer(`[]`), Implemented: answer(`{"implemented":false}`)},
+		Gateway:       Gateway{Invoke: plainFor(answer(`"invoked"`)), Event: plainFor(answer(`[]`)), Implemented: answer(`{"implemented":false}`)},
 		Probes:        Probes{Live: http.HandlerFunc(alive), Ready: http.HandlerFunc(alive), Metrics: http.HandlerFunc(alive)},
 		RuntimeBuilds: map[string]string{"node26": "26.2.0"},
 		Limits:        convoke.DefaultLimits(), Logger: silent, Drain: drain,
@@ -155,13 +155,13 @@ func (w *world) remake(t *testing.T) {
 	w.handler.Store(&h)
 }
 
-// compile takes any code but one that says it is broken.
+// compile takes any code but one that says it is broken or nameless.
 func compile(_ context.Context, s build.Source) (*build.Output, error) {
 	if strings.Contains(s.Code, "BROKEN") {
 		return nil, &convoke.Error{Code: convoke.CodeBuildFailed, Message: "the code has 1 problem",
 			Problems: []convoke.Problem{{File: "index.js", Line: 3, Column: 7, Text: "unexpected }"}}}
 	}
-	return &build.Output{ID: s.Code, Format: "esm", Contract: convoke.ContractV2, Code: []byte(s.Code),
+	return &build.Output{ID: s.Code, Nameless: strings.Contains(s.Code, "NAMELESS"), Format: "esm", Contract: convoke.ContractV2, Code: []byte(s.Code),
 		Warnings: []convoke.Problem{{File: "index.js", Line: 1, Column: 1, Text: "dubious"}}}, nil
 }
 

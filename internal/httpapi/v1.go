@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"math"
 	"net/http"
 
@@ -68,10 +69,11 @@ func (s *server) addProxySetting(w http.ResponseWriter, r *http.Request, by *con
 
 // countLimits answers with a number where there is no limit: V1 clients show
 // the figure as it is.
-func (s *server) countLimits(w http.ResponseWriter, _ *http.Request, _ *convoke.Principal) error {
+func (s *server) countLimits(w http.ResponseWriter, _ *http.Request, by *convoke.Principal) error {
+	limits := s.Accounts.LimitsOf(by.AccountID)
 	return httpx.WriteJSON(w, http.StatusOK, api.LimitCounts{
-		LimitTotalLambdas: s.Limits.FunctionsPerAccount, LimitDeployedLambdas: s.Limits.FunctionsPerAccount,
-		InvocationLimitPerMonth: math.MaxInt32,
+		LimitTotalLambdas: limits.FunctionsPerAccount, LimitDeployedLambdas: limits.FunctionsPerAccount,
+		InvocationLimitPerMonth: cmp.Or(limits.InvocationsPerMonth, math.MaxInt32),
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -101,13 +100,13 @@ func (s *server) findLambda(ctx context.Context, accountID, id string) (api.Lamb
 
 // createLambda makes a function with its code. Which contract the code follows
 // is detected when it is built, as for any function: code written for V1 takes
-// a callback, and shows it.
+// a callback, and shows it. Code that does not compile is refused, as V1 does.
 func (s *server) createLambda(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	in, content, err := s.readLambda(w, r)
 	if err != nil {
 		return err
 	}
-	create := function.CreateInput{Name: in.Name, EventID: in.EventID, Content: content}
+	create := function.CreateInput{Name: in.Name, EventID: in.EventID, Content: content, Compiles: true}
 	if in.Description != nil {
 		create.Description = *in.Description
 	}
@@ -122,7 +121,8 @@ func (s *server) createLambda(w http.ResponseWriter, r *http.Request, by *convok
 }
 
 // saveLambda takes the whole function and stores what differs: content as a
-// new version, description with the function. 304 says that nothing does.
+// new version, description with the function. 304 says that nothing does. Code
+// that does not compile is refused; a draft of that kind can be saved by V2.
 func (s *server) saveLambda(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	in, content, err := s.readLambda(w, r)
 	if err != nil {
@@ -137,7 +137,7 @@ func (s *server) saveLambda(w http.ResponseWriter, r *http.Request, by *convoke.
 	if err != nil {
 		return err
 	}
-	save := function.SaveInput{Content: content}
+	save := function.SaveInput{Content: content, Compiles: true}
 	if in.Version > 0 {
 		save.Base = f.LatestVersion // nobody may save in between
 	}
@@ -293,12 +293,6 @@ func lambdaDeployment(f *convoke.Function, d *convoke.Deployment) api.LambdaDepl
 	if d.ErrorCode == "" {
 		return out
 	}
-	out.DeploymentError = &api.LambdaDeploymentError{ErrorCode: api.CodeV1(d.ErrorCode), ErrorMsg: d.ErrorMessage, ErrorLogs: []api.LogLine{}}
-	for _, p := range d.Problems {
-		out.DeploymentError.ErrorLogs = append(out.DeploymentError.ErrorLogs, api.LogLine{
-			Level: string(convoke.LevelError), Message: fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Text),
-			Extras: json.RawMessage("[]"), Timestamp: d.UpdatedAt.UnixMilli(),
-		})
-	}
+	out.DeploymentError = &api.LambdaDeploymentError{ErrorCode: api.CodeV1(d.ErrorCode), ErrorMsg: d.ErrorMessage, ErrorLogs: api.ProblemLines(d.Problems, d.UpdatedAt)}
 	return out
 }

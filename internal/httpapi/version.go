@@ -62,6 +62,8 @@ func saveInput(in *api.ManifestRequest) function.SaveInput {
 			MinInstances: in.Settings.MinInstances,
 			MaxInstances: in.Settings.MaxInstances,
 			IdleTimeout:  clampDuration(in.Settings.IdleTimeoutSeconds, time.Second),
+
+			InvocationsPerSecond: in.Settings.InvocationsPerSecond,
 		}
 	}
 	return out
@@ -137,6 +139,8 @@ func manifest(v *convoke.Version) api.Manifest {
 			MinInstances:       v.Settings.MinInstances,
 			MaxInstances:       v.Settings.MaxInstances,
 			IdleTimeoutSeconds: int64(v.Settings.IdleTimeout / time.Second),
+
+			InvocationsPerSecond: v.Settings.InvocationsPerSecond,
 		},
 	}
 	if out.Environment == nil {

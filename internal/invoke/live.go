@@ -9,6 +9,7 @@ import (
 
 	"convoke"
 	"convoke/internal/pool"
+	"convoke/internal/quota"
 	"convoke/internal/worker"
 )
 
@@ -23,6 +24,8 @@ type resolved struct {
 	deployment string
 	version    int
 	timeout    time.Duration
+	perSecond  int // what callers may begin, by its own settings; 0: no limit
+	rate       *quota.Meter
 	target     *pool.Target[*worker.Worker]
 }
 
@@ -39,12 +42,16 @@ type liveCache struct {
 	epoch     uint64 // of all functions: changes are rare and reads are short
 	// keys are the pool keys in use, to retire them when something else goes live.
 	keys map[functionKey]string
+	// rates are the meters of functions. They outlive a version; which was not
+	// deployed or read for longest is forgotten first.
+	rates *lru.Cache[functionKey, *quota.Meter]
 }
 
 func (c *liveCache) init() {
 	c.functions, _ = lru.New[functionKey, *resolved](maxLive) // fails for a size below 1 only
 	c.events, _ = lru.New[eventKey, []*resolved](maxLive)
 	c.keys = map[functionKey]string{}
+	c.rates, _ = lru.New[functionKey, *quota.Meter](2 * maxLive)
 }
 
 func (c *liveCache) now() uint64 {
@@ -141,6 +148,11 @@ func (s *Service) resolve(l *convoke.Live) *resolved {
 		deployment: l.Deployment.ID,
 		version:    l.Version.Number,
 		timeout:    settings.Timeout,
+		perSecond:  settings.InvocationsPerSecond,
+		rate:       new(quota.Meter),
+	}
+	if before, ok, _ := s.live.rates.PeekOrAdd(r.id, r.rate); ok {
+		r.rate = before
 	}
 	r.target = &pool.Target[*worker.Worker]{
 		Key:       l.Deployment.ID,

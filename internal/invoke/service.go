@@ -33,6 +33,8 @@ type Config struct {
 	Limits   convoke.Limits
 	// Domain is where functions find the discovery service, host or host:port.
 	Domain string
+	// Refused is told why an invocation was refused here; nil: nobody is.
+	Refused func(reason string)
 }
 
 // Service runs invocations. It is safe for concurrent use.
@@ -42,6 +44,7 @@ type Service struct {
 	recorder Recorder
 	limits   convoke.Limits
 	domain   string
+	refused  func(string)
 	live     liveCache
 	tests    chan struct{} // a slot per test run at a time
 }
@@ -56,7 +59,7 @@ func New(c Config) *Service {
 		panic("invoke: Store, Pool and Recorder are needed")
 	}
 	s := &Service{store: c.Store, pool: c.Pool, recorder: c.Recorder, limits: c.Limits,
-		domain: c.Domain, tests: make(chan struct{}, maxTests)}
+		domain: c.Domain, refused: c.Refused, tests: make(chan struct{}, maxTests)}
 	s.live.init()
 	return s
 }
@@ -70,6 +73,11 @@ type Request struct {
 	Caller     string
 	RequestID  string
 	Input      []byte
+	// PerSecond is how many invocations of a function the account's callers may
+	// begin, beside what the function says; 0 is no limit. Who is Admitted was
+	// counted before, or is not held to it.
+	PerSecond int
+	Admitted  bool
 }
 
 // Response is a finished invocation: what it answered and how it went. Record
@@ -89,8 +97,8 @@ const attempts = 4
 const maxRetired = 100
 
 // Invoke runs the function and waits for its answer. Errors:
-// CodeFunctionNotFound when it is not deployed; CodeThrottled when no
-// instance is free in time; CodeUnavailable when the server stops or the
+// CodeFunctionNotFound when it is not deployed; CodeThrottled when it was
+// called too often, with ErrRate, or when no instance is free in time; CodeUnavailable when the server stops or the
 // instance was lost; CodeDeployFailed when an instance could not load; and
 // those of worker.Invoke for the function's own doing.
 //
@@ -108,7 +116,13 @@ func (s *Service) Invoke(ctx context.Context, r Request) (Response, error) {
 			if err != nil {
 				return err
 			}
+			if !found && !r.Admitted {
+				err = s.tell(live.take(r.PerSecond))
+			}
 			found = true
+			if err != nil {
+				return err
+			}
 			err = s.attempt(ctx, live, r, &out)
 			switch {
 			case errors.Is(err, worker.ErrRecalled):

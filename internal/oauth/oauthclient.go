@@ -70,8 +70,8 @@ func (s *Server) ListClients(ctx context.Context, accountID string) ([]*convoke.
 	return s.store.ListClients(ctx, accountID)
 }
 
-// UpdateClient changes name, grant types, scopes, redirect URIs or the disabled
-// flag. What a client may not do any more its tokens cannot do either, from
+// UpdateClient changes name, grant types, scopes, redirect URIs, rate or the
+// disabled flag. What a client may not do any more its tokens cannot do either, from
 // the moment UpdateClient has returned. It returns CodeNotFound,
 // CodeValidation, CodeConflict when the new name is taken and CodeUnchanged
 // when nothing is new.
@@ -83,7 +83,8 @@ func (s *Server) UpdateClient(ctx context.Context, accountID, id string, change 
 			return err
 		}
 		if same := before.Name == c.Name && before.Disabled == c.Disabled && slices.Equal(before.GrantTypes, c.GrantTypes) &&
-			slices.Equal(before.Scopes, c.Scopes) && slices.Equal(before.RedirectURIs, c.RedirectURIs); same {
+			slices.Equal(before.Scopes, c.Scopes) && slices.Equal(before.RedirectURIs, c.RedirectURIs) &&
+			before.InvocationsPerSecond == c.InvocationsPerSecond; same {
 			return convoke.Errorf(convoke.CodeUnchanged, "the client is like that already")
 		}
 		c.UpdatedAt, c.UpdatedBy = millis(time.Now()), by

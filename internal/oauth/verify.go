@@ -189,7 +189,7 @@ func (s *Server) holder(ctx context.Context, c *claims, now time.Time) (*convoke
 	if account.Disabled {
 		return nil, errToken()
 	}
-	p := &convoke.Principal{AccountID: c.Account, ID: client.ID, Name: client.Name, ClientID: client.ID, Scopes: []convoke.Scope{}}
+	p := &convoke.Principal{AccountID: c.Account, ID: client.ID, Name: client.Name, ClientID: client.ID, Scopes: []convoke.Scope{}, InvocationsPerSecond: client.InvocationsPerSecond}
 	for text := range strings.FieldsSeq(c.Scope) {
 		if scope := convoke.Scope(text); slices.Contains(client.Scopes, scope) { // the client may have lost some
 			p.Scopes = append(p.Scopes, scope)

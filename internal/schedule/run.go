@@ -189,6 +189,7 @@ func (s *Service) run(ctx context.Context, r *convoke.ScheduleRun) {
 	if err == nil {
 		_, err = s.invoker.Invoke(ctx, invoke.Request{
 			AccountID: sc.AccountID, FunctionID: sc.FunctionID, Caller: Caller, RequestID: r.RequestID, Input: input,
+			Admitted: true, // rates are for callers, who can come again
 		})
 	}
 	if convoke.ErrorCode(err) == convoke.CodeFunctionNotFound {

@@ -9,12 +9,12 @@ import (
 
 // clientColumns of a client. The one row without a name is no client: see
 // anchorCommandLine.
-const clientColumns = `id, account_id, name, public, disabled, created_at, created_by, updated_at, updated_by, last_used_at, grant_types, scopes, secrets, redirect_uris`
+const clientColumns = `id, account_id, name, public, disabled, created_at, created_by, updated_at, updated_by, last_used_at, invocations_per_second, grant_types, scopes, secrets, redirect_uris`
 
 func scanClient(r row) (*convoke.Client, error) {
 	c := &convoke.Client{}
 	return c, r.Scan(&c.ID, &c.AccountID, &c.Name, &c.Public, &c.Disabled, timeColumn{&c.CreatedAt}, &c.CreatedBy, timeColumn{&c.UpdatedAt}, &c.UpdatedBy,
-		timeColumn{&c.LastUsedAt}, jsonColumn{&c.GrantTypes}, jsonColumn{&c.Scopes}, jsonColumn{&c.Secrets}, jsonColumn{&c.RedirectURIs})
+		timeColumn{&c.LastUsedAt}, &c.InvocationsPerSecond, jsonColumn{&c.GrantTypes}, jsonColumn{&c.Scopes}, jsonColumn{&c.Secrets}, jsonColumn{&c.RedirectURIs})
 }
 
 func missingClient() error {
@@ -29,9 +29,9 @@ func (s *Store) CreateClient(ctx context.Context, c *convoke.Client) error {
 		return err
 	}
 	err = s.main.write(ctx, func(t tx) error {
-		_, err := t.exec(ctx, `INSERT INTO clients (`+clientColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		_, err := t.exec(ctx, `INSERT INTO clients (`+clientColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			append([]any{c.ID, c.AccountID, c.Name, flag(c.Public), flag(c.Disabled), nanos(c.CreatedAt), c.CreatedBy, nanos(c.UpdatedAt), c.UpdatedBy,
-				nanos(c.LastUsedAt)}, lists...)...)
+				nanos(c.LastUsedAt), c.InvocationsPerSecond}, lists...)...)
 		return err
 	})
 	return onConflict(err, "a client named %s exists already; choose another name", c.Name)
@@ -83,9 +83,9 @@ func (s *Store) UpdateClient(ctx context.Context, accountID, id string, change f
 		if err != nil {
 			return err
 		}
-		args := append([]any{c.Name, flag(c.Public), flag(c.Disabled), nanos(c.UpdatedAt), c.UpdatedBy}, lists...)
+		args := append([]any{c.Name, flag(c.Public), flag(c.Disabled), nanos(c.UpdatedAt), c.UpdatedBy, c.InvocationsPerSecond}, lists...)
 		_, err = t.exec(ctx, `UPDATE clients SET name = ?, public = ?, disabled = ?, updated_at = ?, updated_by = ?,
-			grant_types = ?, scopes = ?, secrets = ?, redirect_uris = ? WHERE id = ? AND account_id = ?`, append(args, id, accountID)...)
+			invocations_per_second = ?, grant_types = ?, scopes = ?, secrets = ?, redirect_uris = ? WHERE id = ? AND account_id = ?`, append(args, id, accountID)...)
 		return err
 	})
 	if err != nil {

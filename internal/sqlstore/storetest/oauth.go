@@ -18,7 +18,7 @@ func newClient(n int) *convoke.Client {
 			{Hash: []byte{4}, CreatedAt: at(n - 1), ExpiresAt: at(n + 9)},
 		},
 		GrantTypes: convoke.GrantTypes, Scopes: []convoke.Scope{convoke.ScopeInvoke, convoke.ScopeOpenID},
-		RedirectURIs: []string{"https://app.example.com/cb"}, CreatedAt: at(n), CreatedBy: "ann", UpdatedAt: at(n + 1), UpdatedBy: "bob",
+		RedirectURIs: []string{"https://app.example.com/cb"}, InvocationsPerSecond: n, CreatedAt: at(n), CreatedBy: "ann", UpdatedAt: at(n + 1), UpdatedBy: "bob",
 	}
 }
 
@@ -49,7 +49,7 @@ func testClients(t *testing.T, s Store) {
 
 	change := func(c *convoke.Client) error {
 		c.Name, c.Disabled, c.Secrets = "renamed", true, c.Secrets[:1]
-		c.GrantTypes, c.Scopes, c.RedirectURIs = convoke.GrantTypes[:1], c.Scopes[:1], nil
+		c.GrantTypes, c.Scopes, c.RedirectURIs, c.InvocationsPerSecond = convoke.GrantTypes[:1], c.Scopes[:1], nil, 70
 		c.UpdatedAt, c.UpdatedBy = at(7), "cid"
 		c.ID, c.AccountID = "another", other // not for change to decide
 		return nil

@@ -32,6 +32,7 @@ type Store interface {
 	convoke.ScheduleStore
 	convoke.ClientStore
 	convoke.GrantStore
+	convoke.UsageStore
 }
 
 // Run runs the suite. Each test opens a store of its own, which open closes
@@ -86,6 +87,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"ClaimRunsOnce", testClaimRunsOnce},
 		{"ScheduleRunsEvict", testEvictRuns},
 		{"Clients", testClients},
+		{"Usage", testUsage},
 		{"Grants", testGrants},
 		{"CommandLine", testCommandLine},
 		{"ConcurrentGrants", testConcurrentGrants},
