@@ -18,8 +18,9 @@ const account = "10000001"
 type memory struct {
 	mu      sync.Mutex
 	entries []convoke.LogEntry
-	batches []int // sizes, as they were stored
-	deletes []int // what each DeleteLogsBefore removed
+	batches []int       // sizes, as they were stored
+	deletes []int       // what each DeleteLogsBefore removed
+	forgets []time.Time // until when DeleteTotalsBefore was to
 	calls   []convoke.Call
 	fail    error
 	gate    chan struct{} // when not nil, AppendLogs waits for it
@@ -96,6 +97,13 @@ func (m *memory) DeleteLogsBefore(_ context.Context, t time.Time, limit int) (in
 	})
 	m.deletes = append(m.deletes, n)
 	return n, nil
+}
+
+func (m *memory) DeleteTotalsBefore(_ context.Context, t time.Time, _ int) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.forgets = append(m.forgets, t)
+	return 0, nil
 }
 
 func (m *memory) failWith(err error) {

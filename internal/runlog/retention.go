@@ -18,7 +18,13 @@ const (
 // expire removes what is older than the retention, every hour until ctx ends.
 func (l *Log) expire(ctx context.Context) {
 	for wait := firstExpiry; pause(ctx, wait); wait = expiryEvery {
-		removed, err := l.expireOnce(ctx, time.Now().Add(-l.cfg.Retention))
+		now := time.Now()
+		removed, err := expireOnce(ctx, l.cfg.Store.DeleteLogsBefore, now.Add(-l.cfg.Retention))
+		if err == nil {
+			var n int
+			n, err = expireOnce(ctx, l.cfg.Store.DeleteTotalsBefore, now.Add(-l.cfg.Reports))
+			removed += n
+		}
 		if err != nil && ctx.Err() == nil {
 			l.logger.Warn("old log entries could not be removed; it is tried again", "err", err, "in", expiryEvery)
 		}
@@ -28,12 +34,11 @@ func (l *Log) expire(ctx context.Context) {
 	}
 }
 
-func (l *Log) expireOnce(ctx context.Context, before time.Time) (removed int, err error) {
+func expireOnce(ctx context.Context, remove func(context.Context, time.Time, int) (int, error), before time.Time) (removed int, err error) {
 	for {
-		n, err := l.cfg.Store.DeleteLogsBefore(ctx, before, expiryStep)
+		n, err := remove(ctx, before, expiryStep)
 		removed += n
-		// The limit holds for each of the four kinds: below one step, none
-		// of them has more.
+		// The limit holds for each kind: below one step, none of them has more.
 		if err != nil || n < expiryStep || !pause(ctx, expiryPause) {
 			return removed, err
 		}
