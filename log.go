@@ -65,6 +65,10 @@ type LogStore interface {
 	// limit of each a call, and says how many went. Of those days reports only
 	// know what each was in whole.
 	DeleteLogsBefore(ctx context.Context, t time.Time, limit int) (int, error)
+	// FillTotals adds one more hour that was counted before there were totals
+	// of longer stretches to them, and reports whether there may be another.
+	// Until then reports read minutes there, and DeleteLogsBefore takes none.
+	FillTotals(ctx context.Context) (more bool, err error)
 	// DeleteTotalsBefore removes what is known of the weeks, from Monday on,
 	// that ended before t, likewise.
 	DeleteTotalsBefore(ctx context.Context, t time.Time, limit int) (int, error)

@@ -385,10 +385,15 @@ func TestStress(t *testing.T) {
 func TestRetention(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := &memory{}
+		store := &memory{unfilled: 5}
 		l := New(Config{Store: store, Retention: 24 * time.Hour, Reports: 100 * time.Hour})
 		defer start(t, l)()
+		time.Sleep(10 * fillPause)
+		synctest.Wait()
 		store.mu.Lock()
+		if store.unfilled != 0 {
+			t.Errorf("%d hours of counters are not added up", store.unfilled)
+		}
 		for range 2*expiryStep + 10 {
 			store.entries = append(store.entries, line("f", "old"))
 		}

@@ -13,11 +13,15 @@ const (
 	// new entries need too; between two steps it is theirs.
 	expiryStep  = 1000
 	expiryPause = 50 * time.Millisecond
+	// fillPause leaves the writer to others between two hours of counters.
+	fillPause = 10 * time.Millisecond
 )
 
 // expire removes what is older than the retention, every hour until ctx ends.
 func (l *Log) expire(ctx context.Context) {
+	l.fill(ctx)
 	for wait := firstExpiry; pause(ctx, wait); wait = expiryEvery {
+		l.fill(ctx)
 		now := time.Now()
 		removed, err := expireOnce(ctx, l.cfg.Store.DeleteLogsBefore, now.Add(-l.cfg.Retention))
 		if err == nil {
@@ -30,6 +34,19 @@ func (l *Log) expire(ctx context.Context) {
 		}
 		if removed > 0 {
 			l.logger.Debug("removed old log entries, invocations, counters and calls", "count", removed)
+		}
+	}
+}
+
+// fill adds up what an earlier Convoke counted. All but once there is nothing.
+func (l *Log) fill(ctx context.Context) {
+	for {
+		more, err := l.cfg.Store.FillTotals(ctx)
+		if err != nil && ctx.Err() == nil {
+			l.logger.Warn("counters could not be added up, so reports of long times are slow; it is tried again", "err", err, "in", expiryEvery)
+		}
+		if err != nil || !more || !pause(ctx, fillPause) {
+			return
 		}
 	}
 }

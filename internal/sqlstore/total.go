@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -42,6 +43,7 @@ func (s stretch) after(t int64) int64 {
 
 var (
 	minutes = stretch{minuteWidth, 0}
+	hours   = stretch{hourWidth, 0}
 	days    = stretch{dayWidth, 0}
 	weeks   = stretches[0]
 )
@@ -50,11 +52,19 @@ var (
 type kept struct {
 	finely int64 // a midnight; before it there are days and weeks only
 	atAll  int64 // a Monday
+	whole  int64 // an hour; before it there are minutes only, see FillTotals
+	latest int64 // the last minute there is
 }
+
+// firstMonday is the least of these, the beginning of the week in which 1970
+// began.
+const firstMonday = -3 * dayWidth
+
+const selectKept = `SELECT finely, at_all, whole, COALESCE((SELECT MAX(minute) FROM counters), at_all) FROM totals_kept WHERE id = 1`
 
 func scanKept(r row) (kept, error) {
 	var k kept
-	return k, r.Scan(&k.finely, &k.atAll)
+	return k, r.Scan(&k.finely, &k.atAll, &k.whole, &k.latest)
 }
 
 // span is a row of stretches of one width, or of minutes, from start to until.
@@ -70,18 +80,23 @@ const maxSpans = 2000
 func (k kept) spans(from, to time.Time, width time.Duration) []span {
 	start, until := minutes.before(nanos(from)), minutes.after(nanos(to))
 	oldUntil := min(days.after(until), k.finely)
-	old := cover(max(days.after(start), k.atAll), oldUntil, nanos(from), int64(width), dayWidth)
+	old := cover(max(days.after(start), k.atAll), oldUntil, nanos(from), int64(width), dayWidth, math.MaxInt64)
 	begin := max(start, k.finely, k.atAll)
-	fine := cover(begin, until, nanos(from), int64(width), minuteWidth)
+	fine := cover(max(begin, k.whole), until, nanos(from), int64(width), minuteWidth, k.latest)
 	if len(fine) > maxSpans {
-		fine = []span{{minuteWidth, begin, until}}
+		fine = []span{{minuteWidth, max(begin, k.whole), until}}
+	}
+	if unfilled := (span{minuteWidth, begin, min(until, k.whole)}); unfilled.start < unfilled.until {
+		old = append(old, unfilled)
 	}
 	return append(old, fine...)
 }
 
 // cover divides the time from start to until into stretches that are at least
-// as wide as finest and lie in one bucket, as far as they can.
-func cover(start, until, base, bucket, finest int64) []span {
+// as wide as finest and lie in one bucket, as far as they can. Beyond latest
+// nothing happened, so what reaches over an end there does no harm: most reports
+// end now.
+func cover(start, until, base, bucket, finest, latest int64) []span {
 	if start >= until {
 		return nil
 	}
@@ -94,12 +109,15 @@ func cover(start, until, base, bucket, finest int64) []span {
 		if left := bucket - max(at-base, 0)%bucket; left < until-at {
 			end = minutes.after(at + left)
 		}
+		if end > latest {
+			end = math.MaxInt64
+		}
 		next := span{finest, at, at + finest}
 		if finest == minuteWidth {
-			next.until = min(end, stretch{hourWidth, 0}.before(at)+hourWidth)
+			next.until = min(end, until, hours.before(at)+hourWidth)
 		}
 		for _, s := range stretches {
-			if s.width >= finest && s.before(at) == at && at+s.width <= end {
+			if s.width >= finest && s.before(at) == at && s.width <= end-at {
 				next = span{s.width, at, at + s.width}
 				break
 			}
@@ -154,7 +172,7 @@ func countersOf(accountID, functionID string, spans []span) (with, from string, 
 // report runs query with what is kept, both of one moment.
 func (s *Store) report(ctx context.Context, query func(conn, kept) ([]convoke.Counter, error)) (counters []convoke.Counter, err error) {
 	err = s.runlog.snapshot(ctx, func(c conn) error {
-		k, err := find(ctx, c, scanKept, never, `SELECT finely, at_all FROM totals_kept WHERE id = 1`)
+		k, err := find(ctx, c, scanKept, never, selectKept)
 		if err != nil {
 			return err
 		}
@@ -207,11 +225,44 @@ func (s *Store) SumCountersByFunction(ctx context.Context, accountID string, fro
 	})
 }
 
+// FillTotals adds the latest hour that was counted before there were totals to
+// them, and reports whether there may be more.
+func (s *Store) FillTotals(ctx context.Context) (more bool, err error) {
+	err = s.runlog.write(ctx, func(t tx) error {
+		k, err := find(ctx, t.conn, scanKept, never, selectKept)
+		if err != nil || k.whole <= firstMonday {
+			return err
+		}
+		latest, err := find(ctx, t.conn, scanInt64, never, `SELECT COALESCE(MAX(minute), ?) FROM counters WHERE minute < ?`, firstMonday, k.whole)
+		if err != nil {
+			return err
+		}
+		from := max(firstMonday, hours.before(latest))
+		_, err = t.exec(ctx, `INSERT INTO totals (width, start, account_id, function_id, `+sumColumns+`)
+			SELECT w.width, c.minute - (c.minute + w.shift) % w.width AS start, c.account_id, c.function_id, `+sums+`
+			FROM counters c CROSS JOIN total_widths w WHERE c.minute >= ? AND c.minute < ?
+			GROUP BY w.width, c.minute - (c.minute + w.shift) % w.width, c.account_id, c.function_id
+			ON CONFLICT (width, start, account_id, function_id) DO UPDATE SET
+				succeeded = totals.succeeded + excluded.succeeded, coding = totals.coding + excluded.coding,
+				platform = totals.platform + excluded.platform, timeout = totals.timeout + excluded.timeout,
+				unknown = totals.unknown + excluded.unknown, cold = totals.cold + excluded.cold,
+				run = totals.run + excluded.run, cpu = totals.cpu + excluded.cpu`, from, k.whole)
+		if err != nil {
+			return err
+		}
+		more = from > firstMonday
+		_, err = t.exec(ctx, `UPDATE totals_kept SET whole = ? WHERE id = 1`, from)
+		return err
+	})
+	return more && err == nil, err
+}
+
 // removeFine removes the minutes and hours of days that ended before a time. No
 // report reads any of them from the first step on, so that none finds half.
+// Nothing goes before all of it is in the totals.
 func removeFine(ctx context.Context, t tx, before time.Time, limit int) (int64, error) {
 	day := days.before(nanos(before))
-	if _, err := t.exec(ctx, `UPDATE totals_kept SET finely = ? WHERE id = 1 AND finely < ?`, day, day); err != nil {
+	if _, err := t.exec(ctx, `UPDATE totals_kept SET finely = ? WHERE id = 1 AND finely < ? AND whole <= ?`, day, day, firstMonday); err != nil {
 		return 0, err
 	}
 	ofMinutes, err := t.exec(ctx, `DELETE FROM counters WHERE (account_id, function_id, minute) IN (

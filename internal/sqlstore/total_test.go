@@ -2,7 +2,9 @@ package sqlstore
 
 import (
 	"database/sql"
+	"fmt"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -136,12 +138,22 @@ func TestAMonthIsFewRows(t *testing.T) {
 		"nothing but a cut minute":  {at(10, 3, 7, 0, 20), at(10, 3, 7, 0, 40), time.Minute, map[int64]int64{minuteWidth: 1}, 1},
 		"too many pieces: minutes":  {at(1, 1, 0, 30, 0), at(12, 1, 0, 30, 0), 2 * time.Hour, map[int64]int64{minuteWidth: 334 * 1440}, 1},
 		"half of it days only":      {at(8, 30, 12, 0, 0), at(9, 2, 12, 0, 0), 31 * day, map[int64]int64{dayWidth: 2 + 0, hourWidth: 12, minuteWidth: 0}, 3},
+		"this month until now":      {at(10, 1, 0, 0, 0), at(10, 28, 9, 14, 33), 31 * day, map[int64]int64{dayWidth: 4, weekWidth: 4}, 2},
+		"by day until now":          {at(10, 26, 0, 0, 0), at(10, 28, 9, 14, 33), day, map[int64]int64{dayWidth: 3}, 1},
+		"by hour until now":         {at(10, 28, 8, 30, 0), at(10, 28, 9, 14, 33), time.Hour, map[int64]int64{minuteWidth: 30, hourWidth: 1}, 2},
+		"not added up yet":          {at(10, 3, 0, 0, 0), at(11, 2, 0, 0, 0), 31 * day, map[int64]int64{minuteWidth: 5*1440 + 7*60, hourWidth: 17, dayWidth: 3, weekWidth: 3}, 4},
 		"before anything was kept":  {at(1, 30, 12, 0, 0), at(2, 2, 12, 0, 0), day, nil, 0},
 		"all of it days only, wide": {at(3, 2, 0, 0, 0), at(3, 17, 5, 0, 0), 365 * day, map[int64]int64{weekWidth: 2, dayWidth: 2}, 2},
 	} {
-		k := kept{finely: nanos(at(9, 1, 0, 0, 0)), atAll: nanos(at(3, 2, 0, 0, 0))}
+		k := kept{finely: nanos(at(9, 1, 0, 0, 0)), atAll: nanos(at(3, 2, 0, 0, 0)), whole: firstMonday, latest: math.MaxInt64}
 		if name == "too many pieces: minutes" {
-			k = kept{}
+			k = kept{firstMonday, firstMonday, firstMonday, math.MaxInt64}
+		}
+		if name == "not added up yet" {
+			k.whole = nanos(at(10, 8, 7, 0, 0))
+		}
+		if strings.HasSuffix(name, "until now") {
+			k.latest = nanos(at(10, 28, 9, 14, 0))
 		}
 		spans := k.spans(c.from, c.to, c.width)
 		got := map[int64]int64{}
@@ -178,8 +190,8 @@ func atSchema(t testing.TB, version int64) (dir string, db *sql.DB) {
 	return dir, db
 }
 
-// TestUpgradeCountsWhatWas: the schema with totals begins with those of the
-// minutes there are.
+// TestUpgradeCountsWhatWas: the minutes of an earlier schema are added up step
+// by step, and reports are right at each.
 func TestUpgradeCountsWhatWas(t *testing.T) {
 	t.Parallel()
 	dir, db := atSchema(t, 3)
@@ -196,11 +208,71 @@ func TestUpgradeCountsWhatWas(t *testing.T) {
 	}
 	s := open(t, dir)
 	ctx := t.Context()
-	late := all[0]
-	if err := s.AppendInvocations(ctx, nil, []convoke.Counter{late}); err != nil {
-		t.Fatal(err)
+	count := func() int {
+		n, err := find(ctx, s.runlog.search, scanCount, never, `SELECT COUNT(*) FROM totals`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
 	}
-	all = append(all, late)
+	compare := func(when string) {
+		t.Helper()
+		compareTotals(t, s, all, when)
+	}
+	compare("before the first step")
+	if n := count(); n != 0 {
+		t.Errorf("the start added %d totals", n)
+	}
+	for step := 0; ; step++ {
+		// A late one before, at and after what was filled, and one of a new hour.
+		for _, i := range []int{step % len(all), 0} {
+			late := all[i]
+			if step == 5 {
+				late.Minute = totalsBegin.Add(50 * 24 * time.Hour)
+			}
+			if err := s.AppendInvocations(ctx, nil, []convoke.Counter{late}); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, late)
+		}
+		// Nothing is removed before all of it is in the totals.
+		if _, err := s.DeleteLogsBefore(ctx, totalsBegin.Add(20*24*time.Hour), 1000); err != nil {
+			t.Fatal(err)
+		}
+		more, err := s.FillTotals(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if step%50 == 0 || !more {
+			compare(fmt.Sprintf("after step %d", step))
+		}
+		if !more {
+			break
+		}
+	}
+	if more, err := s.FillTotals(ctx); more || err != nil {
+		t.Errorf("filled again: %v, %v", more, err)
+	}
+	compare("at the end")
+	type total struct {
+		account, function string
+		width, start      int64
+	}
+	want := map[total]bool{}
+	for _, c := range all {
+		for _, w := range stretches {
+			want[total{c.AccountID, c.FunctionID, w.width, w.before(nanos(c.Minute))}] = true
+		}
+	}
+	if n := count(); n != len(want) {
+		t.Errorf("%d totals in the end, want %d", n, len(want))
+	}
+}
+
+// compareTotals compares reports of one function with the sums of all.
+func compareTotals(t *testing.T, s *Store, all []convoke.Counter, when string) {
+	t.Helper()
+	ctx := t.Context()
 	for _, width := range []time.Duration{time.Minute, time.Hour, 24 * time.Hour, 7 * 24 * time.Hour} {
 		from := totalsBegin.Add(-3 * 24 * time.Hour) // a Monday
 		got, err := s.SumCountersByTime(ctx, "1", "f", from, from.Add(100*24*time.Hour), width)
@@ -211,7 +283,7 @@ func TestUpgradeCountsWhatWas(t *testing.T) {
 			return convoke.Counter{AccountID: "1", FunctionID: "f", Minute: from.Add(c.Minute.Sub(from) / width * width)}, c.AccountID == "1" && c.FunctionID == "f"
 		})
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", width, diff)
+			t.Fatalf("%s, %s (-want +got):\n%s", when, width, diff)
 		}
 	}
 }

@@ -29,22 +29,27 @@ CREATE TABLE totals (
     PRIMARY KEY (width, start, account_id, function_id)
 ) WITHOUT ROWID;
 
--- Since when counters are complete. What happened before these times may be
--- removed, and is not read any more: hours and minutes before the first one, and
--- everything before the second.
+-- Since when counters are complete. What happened before the first two times may
+-- be removed, and is not read any more: hours and minutes before the first one,
+-- and everything before the second. Totals hold what happened from the third on;
+-- minutes before it are still to be added to them, in small steps, since that
+-- takes long and a start must not. It ends where time begins here.
 CREATE TABLE totals_kept (
     id     INTEGER NOT NULL PRIMARY KEY,
     finely BIGINT  NOT NULL, -- a midnight
-    at_all BIGINT  NOT NULL  -- a Monday
+    at_all BIGINT  NOT NULL, -- a Monday
+    whole  BIGINT  NOT NULL  -- an hour
 );
-INSERT INTO totals_kept (id, finely, at_all) VALUES (1, 0, -259200000000000);
+INSERT INTO totals_kept (id, finely, at_all, whole)
+SELECT 1, -259200000000000, -259200000000000,
+    COALESCE(MAX(minute) - MAX(minute) % 3600000000000 + 3600000000000, -259200000000000) FROM counters;
 
 -- +goose StatementBegin
 CREATE TRIGGER counters_added AFTER INSERT ON counters BEGIN
     INSERT INTO totals (width, start, account_id, function_id, succeeded, coding, platform, timeout, unknown, cold, run, cpu)
     SELECT w.width, NEW.minute - (NEW.minute + w.shift) % w.width, NEW.account_id, NEW.function_id,
         NEW.succeeded, NEW.coding, NEW.platform, NEW.timeout, NEW.unknown, NEW.cold, NEW.run, NEW.cpu
-    FROM total_widths w WHERE true
+    FROM total_widths w WHERE NEW.minute >= (SELECT whole FROM totals_kept WHERE id = 1)
     ON CONFLICT (width, start, account_id, function_id) DO UPDATE SET
         succeeded = succeeded + excluded.succeeded, coding = coding + excluded.coding,
         platform = platform + excluded.platform, timeout = timeout + excluded.timeout,
@@ -59,7 +64,7 @@ CREATE TRIGGER counters_raised AFTER UPDATE ON counters BEGIN
     SELECT w.width, NEW.minute - (NEW.minute + w.shift) % w.width, NEW.account_id, NEW.function_id,
         NEW.succeeded - OLD.succeeded, NEW.coding - OLD.coding, NEW.platform - OLD.platform, NEW.timeout - OLD.timeout,
         NEW.unknown - OLD.unknown, NEW.cold - OLD.cold, NEW.run - OLD.run, NEW.cpu - OLD.cpu
-    FROM total_widths w WHERE true
+    FROM total_widths w WHERE NEW.minute >= (SELECT whole FROM totals_kept WHERE id = 1)
     ON CONFLICT (width, start, account_id, function_id) DO UPDATE SET
         succeeded = succeeded + excluded.succeeded, coding = coding + excluded.coding,
         platform = platform + excluded.platform, timeout = timeout + excluded.timeout,
@@ -67,19 +72,3 @@ CREATE TRIGGER counters_raised AFTER UPDATE ON counters BEGIN
         run = run + excluded.run, cpu = cpu + excluded.cpu;
 END;
 -- +goose StatementEnd
-
--- What was counted before. Each width from the one below it: that is less to sort.
-INSERT INTO totals (width, start, account_id, function_id, succeeded, coding, platform, timeout, unknown, cold, run, cpu)
-SELECT 3600000000000, minute - minute % 3600000000000 AS hour, account_id, function_id,
-    SUM(succeeded), SUM(coding), SUM(platform), SUM(timeout), SUM(unknown), SUM(cold), SUM(run), SUM(cpu)
-FROM counters GROUP BY hour, account_id, function_id;
-
-INSERT INTO totals (width, start, account_id, function_id, succeeded, coding, platform, timeout, unknown, cold, run, cpu)
-SELECT 86400000000000, start - start % 86400000000000 AS day, account_id, function_id,
-    SUM(succeeded), SUM(coding), SUM(platform), SUM(timeout), SUM(unknown), SUM(cold), SUM(run), SUM(cpu)
-FROM totals WHERE width = 3600000000000 GROUP BY day, account_id, function_id;
-
-INSERT INTO totals (width, start, account_id, function_id, succeeded, coding, platform, timeout, unknown, cold, run, cpu)
-SELECT 604800000000000, start - (start + 259200000000000) % 604800000000000 AS week, account_id, function_id,
-    SUM(succeeded), SUM(coding), SUM(platform), SUM(timeout), SUM(unknown), SUM(cold), SUM(run), SUM(cpu)
-FROM totals WHERE width = 86400000000000 GROUP BY week, account_id, function_id;
