@@ -323,8 +323,8 @@ func TestPlans(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
 	of := func(functionID string) string {
-		with, from, _ := countersOf("1", functionID, make([]span, 3))
-		return with + ` SELECT ` + sums + ` FROM ` + from
+		from := countersOf("1", functionID, make([]span, 3))
+		return from.with + `SELECT ` + sums + ` FROM ` + from.from
 	}
 	live := `SELECT ` + liveColumns + ` FROM functions f` + liveJoins + ` WHERE `
 	for _, test := range []struct {

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -141,32 +140,46 @@ func sumDest(c *convoke.Counter) []any {
 	return []any{&c.Succeeded, &c.Coding, &c.Platform, &c.Timeout, &c.Unknown, &c.Cold, &c.Run, &c.CPU}
 }
 
-// countersOf is the source of a report: the minutes and totals in spans, of
-// one function, or of all of the account with functionID "". A CROSS JOIN keeps
-// the planner from another order.
-func countersOf(accountID, functionID string, spans []span) (with, from string, args []any) {
-	with = `WITH RECURSIVE span (width, start, until) AS (VALUES (?, ?, ?)` + strings.Repeat(`, (?, ?, ?)`, len(spans)-1) + `),
-		piece (width, start, until) AS (
-			SELECT width, start, until FROM span WHERE width > ?
-			UNION ALL SELECT width, start + width, until FROM piece WHERE start + width < until)`
-	for _, s := range spans {
-		args = append(args, s.width, s.start, s.until)
-	}
-	args = append(args, minuteWidth)
-	whose, totalsOf := `c.account_id = ? AND c.function_id = ?`, ` AND t.function_id = ?`
+// source is where a report finds its counters: behind WITH and FROM, with the
+// values of their parameters.
+type source struct {
+	with, from         string
+	withArgs, fromArgs []any
+}
+
+// countersOf is the minutes and totals in spans, of one function, or of all of
+// the account with functionID "". A CROSS JOIN keeps the planner from another
+// order.
+func countersOf(accountID, functionID string, spans []span) source {
+	whose, totalsOf := ` AND c.account_id = ? AND c.function_id = ?`, ` AND t.account_id = ? AND t.function_id = ?`
 	of := []any{accountID, functionID}
 	if functionID == "" {
 		// An expression, for the planner not to take the index of the
 		// account, whose minutes lie apart.
-		whose, totalsOf, of = `c.account_id || '' = ?`, ``, of[:1]
+		whose, totalsOf, of = ` AND c.account_id || '' = ?`, ` AND t.account_id = ?`, of[:1]
 	}
-	from = `(SELECT c.minute AS start, c.function_id, ` + sumColumns + ` FROM span CROSS JOIN counters c
-			WHERE span.width = ? AND c.minute >= span.start AND c.minute < span.until AND ` + whose + `
-		UNION ALL SELECT t.start, t.function_id, ` + sumColumns + ` FROM piece CROSS JOIN totals t
-			WHERE t.width = piece.width AND t.start = piece.start AND t.account_id = ?` + totalsOf + `)`
-	args = append(args, minuteWidth)
-	args = append(args, of...)
-	return with, from, append(args, of...)
+	ofMinutes := `SELECT c.minute AS start, c.function_id, ` + sumColumns + ` FROM `
+	if len(spans) == 1 && spans[0].width == minuteWidth {
+		return source{
+			from:     `(` + ofMinutes + `counters c WHERE c.minute >= ? AND c.minute < ?` + whose + `)`,
+			fromArgs: append([]any{spans[0].start, spans[0].until}, of...),
+		}
+	}
+	s := source{
+		with: `WITH RECURSIVE span (width, start, until) AS (VALUES (?, ?, ?)` + strings.Repeat(`, (?, ?, ?)`, len(spans)-1) + `),
+			piece (width, start, until) AS (
+				SELECT width, start, until FROM span WHERE width > ?
+				UNION ALL SELECT width, start + width, until FROM piece WHERE start + width < until) `,
+		from: `(` + ofMinutes + `span CROSS JOIN counters c WHERE span.width = ? AND c.minute >= span.start AND c.minute < span.until` + whose + `
+			UNION ALL SELECT t.start, t.function_id, ` + sumColumns + ` FROM piece CROSS JOIN totals t
+				WHERE t.width = piece.width AND t.start = piece.start` + totalsOf + `)`,
+		fromArgs: append([]any{minuteWidth}, append(of, of...)...),
+	}
+	for _, p := range spans {
+		s.withArgs = append(s.withArgs, p.width, p.start, p.until)
+	}
+	s.withArgs = append(s.withArgs, minuteWidth)
+	return s
 }
 
 // report runs query with what is kept, both of one moment.
@@ -200,10 +213,10 @@ func (s *Store) SumCountersByTime(ctx context.Context, accountID, functionID str
 		if len(spans) == 0 {
 			return nil, nil
 		}
-		with, source, args := countersOf(accountID, functionID, spans)
-		return list(ctx, c, scan, with+`
-			SELECT CASE WHEN start < ? THEN 0 ELSE (start - ?) / ? END AS stretch, `+sums+` FROM `+source+` GROUP BY stretch ORDER BY stretch`,
-			slices.Insert(args, 3*len(spans)+1, any(nanos(from)), any(nanos(from)), any(int64(width)))...)
+		of := countersOf(accountID, functionID, spans)
+		args := append(of.withArgs, nanos(from), nanos(from), int64(width))
+		return list(ctx, c, scan, of.with+`SELECT CASE WHEN start < ? THEN 0 ELSE (start - ?) / ? END AS stretch, `+sums+`
+			FROM `+of.from+` GROUP BY stretch ORDER BY stretch`, append(args, of.fromArgs...)...)
 	})
 }
 
@@ -220,8 +233,9 @@ func (s *Store) SumCountersByFunction(ctx context.Context, accountID string, fro
 		if len(spans) == 0 {
 			return nil, nil
 		}
-		with, source, args := countersOf(accountID, "", spans)
-		return list(ctx, c, scan, with+` SELECT function_id, `+sums+` FROM `+source+` GROUP BY function_id ORDER BY function_id`, args...)
+		of := countersOf(accountID, "", spans)
+		return list(ctx, c, scan, of.with+`SELECT function_id, `+sums+` FROM `+of.from+` GROUP BY function_id ORDER BY function_id`,
+			append(of.withArgs, of.fromArgs...)...)
 	})
 }
 

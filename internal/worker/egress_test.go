@@ -222,7 +222,7 @@ func TestRequestsAreReported(t *testing.T) {
 			{"http", `for (let i = 0; i < 2; i++) await get('http', 'http://plain.test/secret')`, []convoke.Call{ok("GET", 200), ok("GET", 200)}},
 			{"http refused by the other side", `await new Promise((r) => require('http').get('http://plain.test/drip?endless', (s) => s.once('data', () => { s.destroy(); r() }))); await new Promise((r) => setTimeout(r, 20))`,
 				[]convoke.Call{call("GET", 200, convoke.CallFailed, "aborted")}},
-			{"WebSockets, which the server records", `const s = new WebSocket('ws://plain.test/ws'); s.onopen = () => s.send('ping'); await new Promise((ok, no) => { s.onmessage = () => s.close(); s.onclose = ok; s.onerror = no }); await (await fetch('http://plain.test/')).text()`,
+			{"WebSockets, which the server records", `const s = new WebSocket('ws://plain.test/ws'); s.onopen = () => s.send('ping'); let got; await new Promise((ok) => { s.onmessage = (m) => { got = m.data; s.close() }; s.onclose = s.onerror = ok }); if (got !== 'ping') throw new Error('no echo'); await (await fetch('http://plain.test/')).text()`,
 				[]convoke.Call{ok("GET", 200)}},
 			{"fetch given up", `const a = new AbortController(); const r = await fetch('http://plain.test/drip?endless', { signal: a.signal }); a.abort(); await r.text().catch(() => {})`,
 				[]convoke.Call{call("GET", 200, convoke.CallFailed, "AbortError")}},

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -40,7 +41,7 @@ func TestCallsOfThreads(t *testing.T) {
 			{"not found", "return thread(`return fetch('http://nowhere.test/').catch((e) => e.cause.code)`)", `"ENOTFOUND"`},
 			{"many at a time", "return thread(`const all = await Promise.all(Array.from({ length: 100 }, (_, i) => fetch('http://plain.test/' + i).then((r) => r.json()))); return all.every((j, i) => j.path === '/' + i)`)", `true`},
 			{"four threads at a time", "return Promise.all([1, 2, 3, 4].map((n) => thread(`return (await (await fetch('http://plain.test/${n}')).json()).path`)))", `["/1","/2","/3","/4"]`},
-			{"one after the other", "const out = []; for (let n = 0; n < 40; n++) out.push(await thread(n % 2 ? `return 0` : `return (await (await fetch('http://plain.test/')).json()).path`)); return out.filter((p) => p === '/').length", `20`},
+			{"one after the other", "const out = []; for (let n = 0; n < 4; n++) out.push(await thread(n % 2 ? `return 0` : `return (await (await fetch('http://plain.test/')).json()).path`)); return out", `["/",0,"/",0]`},
 			{"own options", "return thread(`return [process.execArgv, process.env.X, (await (await fetch('http://plain.test/')).json()).path]`, { execArgv: ['--no-warnings'], env: { X: 'y' } })", `[["--no-warnings"],"y","/"]`},
 			{"while the first waits for it", "const flag = new Int32Array(new SharedArrayBuffer(4)); const w = start(`const f = workerData.flag; await (await fetch('http://plain.test/')).text(); Atomics.store(f, 0, 1); Atomics.notify(f, 0)`, { workerData: { flag } }); const how = Atomics.wait(flag, 0, 0, 10_000); await w.terminate(); return [how === 'timed-out', flag[0]]", `[false,1]`},
 			{"ended while it calls", "const w = start(`const f = fetch('http://slow.test/'); done('asking'); await f`); await new Promise((ok) => w.once('message', ok)); const code = await w.terminate(); return [code, await thread(`return (await (await fetch('http://plain.test/')).json()).path`)]", `[1,"/"]`},
@@ -53,7 +54,9 @@ func TestCallsOfThreads(t *testing.T) {
 			{"the class", "class Own extends Worker {}; const w = new Own('0', { eval: true }); let wrong; try { new Worker('0', { eval: 1, argv: 7 }) } catch (e) { wrong = e.code } await new Promise((ok) => w.on('exit', ok)); return [Worker.name, w instanceof Worker, wrong, (await import('node:worker_threads')).Worker === Worker]", `["Worker",true,"ERR_INVALID_ARG_TYPE",true]`},
 		} {
 			t.Run(c.name, func(t *testing.T) {
-				got, err := invoke(b.function(t, w, runtime, inThread+c.body, func(p *worker.Program) { p.MemoryMiB = 512 }), w.payload())
+				f := b.function(t, w, runtime, inThread+c.body, func(p *worker.Program) { p.MemoryMiB = 512 })
+				// To start 33 threads takes a busy machine its time.
+				got, err := invokeWithin(f, w.payload(), 5*time.Minute)
 				if err != nil {
 					t.Fatal(err)
 				}
