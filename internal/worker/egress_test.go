@@ -192,6 +192,7 @@ func TestDialsSayWhoAsks(t *testing.T) {
 		{Source: src, RequestID: "req-1", Host: "xn--bcher-kva.test", Port: 82},
 		{Source: src, RequestID: "req-1", Host: "slow.test", Port: 83},
 	}
+	w.until(t, func() bool { return len(w.requests) >= len(want) })
 	w.mu.Lock()
 	got := slices.SortedFunc(slices.Values(w.requests), func(a, b egress.Request) int { return (a.Port+1000)%1443 - (b.Port+1000)%1443 })
 	w.mu.Unlock()
