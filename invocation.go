@@ -89,10 +89,11 @@ type InvocationStore interface {
 	// of the account with functionID "", for each stretch of width from from
 	// to to in which there was something, in order of time; Minute is its
 	// start. A minute belongs to the stretch in which it begins; the one that
-	// from cuts belongs to the first.
+	// from cuts belongs to the first. A day of which DeleteLogsBefore took the
+	// minutes belongs in whole to the stretch in which it begins.
 	SumCountersByTime(ctx context.Context, accountID, functionID string, from, to time.Time, width time.Duration) ([]Counter, error)
 	// SumCountersByFunction adds up the counters of each function of the
 	// account from from, with the minute that it cuts, to to, in order of
-	// function; Minute is from.
+	// function; Minute is from. Days are as in SumCountersByTime.
 	SumCountersByFunction(ctx context.Context, accountID string, from, to time.Time) ([]Counter, error)
 }

@@ -60,7 +60,16 @@ type LogStore interface {
 	// AppendLogs stores entries in one transaction and sets their Seq.
 	AppendLogs(ctx context.Context, entries []LogEntry) error
 	QueryLogs(ctx context.Context, accountID string, filter LogFilter) ([]LogEntry, error)
-	// DeleteLogsBefore removes entries, invocations, counters and calls older than
-	// t, at most limit of each a call, and says how many went.
+	// DeleteLogsBefore removes entries, invocations and calls older than t, and
+	// counters of minutes and hours of the days that ended before it, at most
+	// limit of each a call, and says how many went. Of those days reports only
+	// know what each was in whole.
 	DeleteLogsBefore(ctx context.Context, t time.Time, limit int) (int, error)
+	// FillTotals adds one more hour that was counted before there were totals
+	// of longer stretches to them, and reports whether there may be another.
+	// Until then reports read minutes there, and DeleteLogsBefore takes none.
+	FillTotals(ctx context.Context) (more bool, err error)
+	// DeleteTotalsBefore removes what is known of the weeks, from Monday on,
+	// that ended before t, likewise.
+	DeleteTotalsBefore(ctx context.Context, t time.Time, limit int) (int, error)
 }

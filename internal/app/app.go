@@ -127,7 +127,7 @@ func (a *App) tryWorker(ctx context.Context) error {
 // wire makes the parts, from the workers up to the handler.
 func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) error {
 	cfg := a.cfg
-	a.runlog = runlog.New(runlog.Config{Store: a.store, Logger: a.log, Telemetry: a.telemetry, Retention: cfg.LogRetention})
+	a.runlog = runlog.New(runlog.Config{Store: a.store, Logger: a.log, Telemetry: a.telemetry, Retention: cfg.LogRetention, Reports: cfg.ReportRetention})
 	a.metric = metric.New(metric.Config{Store: a.store, Logger: a.log, Telemetry: a.telemetry})
 	var err error
 	if err = a.wireOAuth(); err != nil {

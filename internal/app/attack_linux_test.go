@@ -54,6 +54,7 @@ var attacks = []struct {
 	{file: "bindings"},
 	{file: "network", want: []string{contained}},
 	{file: "descriptors", want: []string{contained}},
+	{file: "threadnetwork", want: []string{contained}},
 	{file: "threads", want: []string{contained}, not: map[sandbox.Level]string{sandbox.Landlock: "without a control group, memory alone bounds threads there"}},
 	{file: "heap", fails: true, want: []string{outOfMemory}},
 	{file: "buffers", fails: true, want: []string{outOfMemory}},
@@ -82,6 +83,10 @@ var attacks = []struct {
 	{file: "frames", payload: `"how":"two dials of one number"`, fails: true, want: []string{brokeProtocol}},
 	{file: "frames", payload: `"how":"a call over no connection"`, fails: true, want: []string{brokeProtocol}},
 	{file: "dials"}, // answered, or ended for asking too much at a time
+	{file: "threadlines", payload: `"how":"a flood"`},
+	{file: "threadlines", payload: `"how":"lines"`, fails: true},
+	{file: "threadlines", payload: `"how":"a result"`},
+	{file: "threadlines", payload: `"how":"noise"`},
 	// To answer for itself is its right, to do so twice is not.
 	{file: "frames", payload: `"how":"two answers"`, want: []string{`"first"`}},
 	{file: "channel", payload: `"fd":3,"how":"close"`, fails: true},
@@ -212,6 +217,8 @@ func (s *server) attack(t *testing.T, file string) string {
 			m.Settings.TimeoutMs = 500
 		case "threads":
 			m.Settings.MemoryMiB = 1024 // so that memory is not what ends it
+		case "threadnetwork", "threadlines":
+			m.Settings.MemoryMiB = 256
 		case "memory":
 			m.Settings = &api.Settings{MaxInstances: 1}
 		}

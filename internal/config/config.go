@@ -62,6 +62,7 @@ type Config struct {
 	LogRetention  time.Duration `yaml:"logRetention" env:"LOG_RETENTION" help:"how long log entries and invocation records are kept"`
 
 	ActivityRetention time.Duration `yaml:"activityRetention" env:"ACTIVITY_RETENTION" help:"how long it is kept who changed what"`
+	ReportRetention   time.Duration `yaml:"reportRetention" env:"REPORT_RETENTION" help:"how long the daily counts of invocations are kept, at least as long as logRetention"`
 	SessionIdle       time.Duration `yaml:"sessionIdle" env:"SESSION_IDLE" help:"a sign-in ends when it is not used for so long"`
 	SessionLifetime   time.Duration `yaml:"sessionLifetime" env:"SESSION_LIFETIME" help:"a sign-in ends after so long"`
 
@@ -108,6 +109,7 @@ func Default() *Config {
 		LogRetention:  30 * 24 * time.Hour,
 
 		ActivityRetention: 90 * 24 * time.Hour,
+		ReportRetention:   400 * 24 * time.Hour,
 		SessionIdle:       8 * time.Hour,
 		SessionLifetime:   24 * time.Hour,
 		OIDC:              OIDC{Account: convoke.DefaultAccountID, RoleClaim: "roles"},

@@ -60,6 +60,7 @@ func (c *Config) problems(unreadable []string) (problems []string) {
 	within("maxWait", c.MaxWait, time.Millisecond, 10*time.Minute)
 	within("shutdownGrace", c.ShutdownGrace, time.Millisecond, time.Hour)
 	within("logRetention", c.LogRetention, time.Minute, 10*365*24*time.Hour)
+	within("reportRetention", c.ReportRetention, time.Minute, 10*365*24*time.Hour)
 	within("activityRetention", c.ActivityRetention, time.Minute, 10*365*24*time.Hour)
 	within("sessionIdle", c.SessionIdle, time.Minute, 365*24*time.Hour)
 	within("sessionLifetime", c.SessionLifetime, time.Minute, 365*24*time.Hour)

@@ -52,7 +52,8 @@ type conn struct {
 	closed     bool
 	outcome    convoke.CallOutcome
 	detail     string
-	status     int // of the proxy's own answer
+	status     int        // of the proxy's own answer
+	asked      request101 // for another protocol, the latest
 
 	// Of Proxy.sweep alone.
 	seenBytes int64
@@ -62,6 +63,15 @@ type conn struct {
 	reported bool
 	credited bool // a report stands for what the proxy answered
 	endedAt  time.Time
+}
+
+// request101 is a request for another protocol, a WebSocket or a tunnel, and
+// what had passed when it was made.
+type request101 struct {
+	method         string
+	status         int // 0 until it is granted
+	at             time.Time
+	sent, received int64
 }
 
 // open hands out a socket for the worker, whose other end carries what goes
@@ -341,13 +351,43 @@ func (c *conn) names() []string {
 	return []string{c.host}
 }
 
-// record is the connection as a call.
+// asks notes a request for another protocol.
+func (c *conn) asks(method string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked = request101{method: method, at: time.Now(), sent: c.sent.Load(), received: c.received.Load()}
+}
+
+// granted notes that the other protocol begins.
+func (c *conn) granted(status int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked.status = status
+}
+
+// switched is the request by which the connection came to another protocol.
+func (c *conn) switched() (request101, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asked, c.asked.status != 0
+}
+
+// record is the connection as a call. If it came to another protocol, it is
+// that: the requests before have their own records.
 func (c *conn) record() convoke.Call {
 	outcome, detail, status := c.how()
-	return convoke.Call{
+	call := convoke.Call{
 		AccountID: c.src.AccountID, FunctionID: c.src.FunctionID, Version: c.src.Version, RequestID: c.requestID,
 		At: c.at, Host: c.host, Port: c.port, Status: status,
-		Sent: c.sent.Load(), Received: c.received.Load(), Took: c.endedAt.Sub(c.at),
+		Sent: c.sent.Load(), Received: c.received.Load(),
 		Outcome: outcome, Detail: clip(detail),
 	}
+	if r, ok := c.switched(); ok {
+		call.Method, call.Status = r.method, r.status
+		if c.reported {
+			call.At, call.Sent, call.Received = r.at, call.Sent-r.sent, call.Received-r.received
+		}
+	}
+	call.Took = c.endedAt.Sub(call.At)
+	return call
 }

@@ -127,6 +127,9 @@ func (c *conn) requests(to meter, l *lookahead) error {
 			c.end(convoke.CallLimited, fmt.Sprintf("more than %d requests at a time on one connection", maxPipelined))
 			return errEnded
 		}
+		if r.upgrade {
+			c.asks(r.method)
+		}
 		if err := l.pass(to, len(head)); err != nil {
 			return err
 		}
@@ -225,6 +228,10 @@ func (c *conn) answer(to meter, l *lookahead) (followed bool, err error) {
 	a, err := parseAnswer(head, method)
 	if err != nil {
 		return false, err
+	}
+	if a.switched {
+		status, _ := strconv.Atoi(string(head[9:12])) // parseAnswer has read it
+		c.granted(status)
 	}
 	if err := l.pass(to, len(head)); err != nil {
 		return false, err

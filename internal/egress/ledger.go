@@ -112,7 +112,8 @@ func (l *ledger) due(until time.Time) []convoke.Call {
 }
 
 // settle forgets the n connections that ended first. One is recorded if its
-// requests were not reported, or if it came to an end that they do not show.
+// requests were not reported, if it came to an end that they do not show, or if
+// it came to another protocol, which workers do not report.
 func (l *ledger) settle(n int) []convoke.Call {
 	var calls []convoke.Call
 	for n > 0 {
@@ -124,7 +125,8 @@ func (l *ledger) settle(n int) []convoke.Call {
 		if delete(v.conns, c); len(v.conns) == 0 {
 			delete(l.spots, c.spot())
 		}
-		if outcome, _, _ := c.how(); !c.reported || outcome != convoke.CallOK && !c.credited {
+		outcome, _, _ := c.how()
+		if _, switched := c.switched(); switched || !c.reported || outcome != convoke.CallOK && !c.credited {
 			calls = append(calls, c.record())
 		}
 	}

@@ -1,7 +1,10 @@
 package egress
 
 import (
+	"bufio"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"runtime"
 	"strings"
@@ -150,5 +153,83 @@ func TestUnsettledIsBounded(t *testing.T) {
 	}
 	if len(b.ledger.ended) != maxUnsettled || len(b.ledger.spots) != maxUnsettled || len(b.recorded) != 5 {
 		t.Errorf("%d wait at %d spots, %d are recorded", len(b.ledger.ended), len(b.ledger.spots), len(b.recorded))
+	}
+}
+
+// TestWebSocketsAreRecorded: a connection that came to another protocol is a
+// call with the method and status of the request that led there, also beside
+// requests of their own records.
+func TestWebSocketsAreRecorded(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status   string
+		reported bool
+		want     []convoke.Call
+	}{
+		"granted":               {"101 Switching Protocols", false, []convoke.Call{{RequestID: "r1", Method: "GET", Status: 101, Outcome: convoke.CallOK}}},
+		"granted, after a call": {"101 Switching Protocols", true, []convoke.Call{{Method: "GET", Status: 200, Outcome: convoke.CallOK}, {RequestID: "r1", Method: "GET", Status: 101, Outcome: convoke.CallOK}}},
+		"refused":               {"403 Forbidden", false, []convoke.Call{{RequestID: "r1", Outcome: convoke.CallOK}}},
+		"refused, after a call": {"403 Forbidden", true, []convoke.Call{{Method: "GET", Status: 200, Outcome: convoke.CallOK}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, nil)
+			const ask = "GET /ws HTTP/1.1\r\nHost: a.in.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+			const plainly = "GET / HTTP/1.1\r\nHost: a.in.test\r\n\r\n"
+			answer := "HTTP/1.1 " + c.status + "\r\n"
+			if c.status[0] == '1' {
+				answer += "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+			} else {
+				answer += "Content-Length: 0\r\n\r\n"
+			}
+			const ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+			port := b.listen(func(c net.Conn) {
+				r := bufio.NewReader(c)
+				for {
+					req, err := http.ReadRequest(r)
+					if err != nil {
+						return
+					}
+					if req.URL.Path == "/ws" {
+						break
+					}
+					io.WriteString(c, ok)
+				}
+				io.WriteString(c, answer)
+				io.Copy(c, r)
+			})
+			conn := b.mustDial("a.in.test", port)
+			if c.reported {
+				io.WriteString(conn, plainly)
+				io.ReadFull(conn, make([]byte, len(ok)))
+				b.Report(b.src, convoke.Call{Host: "a.in.test", Port: port, Method: "GET", Status: 200})
+			}
+			io.WriteString(conn, ask)
+			got := make([]byte, len(answer))
+			if _, err := io.ReadFull(conn, got); err != nil || string(got) != answer {
+				t.Fatalf("got %q, %v", got, err)
+			}
+			if c.status[0] == '1' {
+				exchangeLine(t, conn, "hello\n")
+			}
+			conn.Close()
+			for b.Stats().Connections != 0 {
+				runtime.Gosched()
+			}
+			for i := range c.want {
+				w := &c.want[i]
+				w.AccountID, w.FunctionID, w.Version, w.Host, w.Port = "1", "f", 3, "a.in.test", port
+				switch {
+				case w.RequestID == "":
+				case w.Status == 101:
+					w.Sent, w.Received = int64(len(ask)+6), int64(len(answer)+6)
+				default:
+					w.Sent, w.Received = int64(len(ask)), int64(len(answer))
+				}
+			}
+			if diff := cmp.Diff(c.want, b.calls()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }

@@ -16,13 +16,15 @@ const account = "10000001"
 
 // memory is a LogStore that can be made to fail.
 type memory struct {
-	mu      sync.Mutex
-	entries []convoke.LogEntry
-	batches []int // sizes, as they were stored
-	deletes []int // what each DeleteLogsBefore removed
-	calls   []convoke.Call
-	fail    error
-	gate    chan struct{} // when not nil, AppendLogs waits for it
+	mu       sync.Mutex
+	entries  []convoke.LogEntry
+	batches  []int       // sizes, as they were stored
+	deletes  []int       // what each DeleteLogsBefore removed
+	unfilled int         // hours that FillTotals has left
+	forgets  []time.Time // until when DeleteTotalsBefore was to
+	calls    []convoke.Call
+	fail     error
+	gate     chan struct{} // when not nil, AppendLogs waits for it
 }
 
 func (m *memory) AppendLogs(ctx context.Context, entries []convoke.LogEntry) error {
@@ -96,6 +98,20 @@ func (m *memory) DeleteLogsBefore(_ context.Context, t time.Time, limit int) (in
 	})
 	m.deletes = append(m.deletes, n)
 	return n, nil
+}
+
+func (m *memory) FillTotals(context.Context) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.unfilled--
+	return m.unfilled > 0, nil
+}
+
+func (m *memory) DeleteTotalsBefore(_ context.Context, t time.Time, _ int) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.forgets = append(m.forgets, t)
+	return 0, nil
 }
 
 func (m *memory) failWith(err error) {

@@ -61,7 +61,8 @@ type Config struct {
 	Tails       int // live tails at a time; 1000
 	TailEntries int // that one live tail may be behind; 1024
 
-	Retention time.Duration // entries, invocations, counters and calls go after it; 30 days
+	Retention time.Duration // entries, invocations, calls and counters of minutes and hours go after it; 30 days
+	Reports   time.Duration // counters of days go after it, but not before the others; 400 days
 }
 
 // Log is the way of log entries. Its methods may be called from any goroutine.
@@ -98,6 +99,7 @@ func New(cfg Config) *Log {
 	cfg.Tails = cmp.Or(cfg.Tails, 1000)
 	cfg.TailEntries = cmp.Or(cfg.TailEntries, 1024)
 	cfg.Retention = cmp.Or(cfg.Retention, 30*24*time.Hour)
+	cfg.Reports = max(cfg.Retention, cmp.Or(cfg.Reports, 400*24*time.Hour))
 	l := &Log{
 		cfg:     cfg,
 		logger:  cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler)),

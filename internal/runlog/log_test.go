@@ -385,10 +385,15 @@ func TestStress(t *testing.T) {
 func TestRetention(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := &memory{}
-		l := New(Config{Store: store, Retention: 24 * time.Hour})
+		store := &memory{unfilled: 5}
+		l := New(Config{Store: store, Retention: 24 * time.Hour, Reports: 100 * time.Hour})
 		defer start(t, l)()
+		time.Sleep(10 * fillPause)
+		synctest.Wait()
 		store.mu.Lock()
+		if store.unfilled != 0 {
+			t.Errorf("%d hours of counters are not added up", store.unfilled)
+		}
 		for range 2*expiryStep + 10 {
 			store.entries = append(store.entries, line("f", "old"))
 		}
@@ -396,7 +401,7 @@ func TestRetention(t *testing.T) {
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
 		store.mu.Lock()
-		store.deletes = nil
+		store.deletes, store.forgets = nil, nil
 		store.entries = append(store.entries, line("f", "new"))
 		store.mu.Unlock()
 
@@ -407,10 +412,28 @@ func TestRetention(t *testing.T) {
 		if want := []int{expiryStep, expiryStep, 10}; !cmp.Equal(store.deletes, want) {
 			t.Errorf("removed in steps %v, want %v", store.deletes, want)
 		}
+		if n := len(store.forgets); n != 1 || time.Since(store.forgets[0]).Truncate(time.Hour) != 100*time.Hour {
+			t.Errorf("daily counts were forgotten until %v, want once and until 100 hours ago", store.forgets)
+		}
 		if len(store.entries) != 1 || store.entries[0].Message != "new" {
 			t.Errorf("%d entries are left, want the new one", len(store.entries))
 		}
 	})
+}
+
+// TestReportsOutliveRecords: daily counts stay at least as long as the rest.
+func TestReportsOutliveRecords(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ retention, reports, want time.Duration }{
+		{0, 0, 400 * 24 * time.Hour},
+		{time.Hour, 2 * time.Hour, 2 * time.Hour},
+		{2 * time.Hour, time.Hour, 2 * time.Hour},
+		{9999 * time.Hour, 0, 9999 * time.Hour},
+	} {
+		if got := New(Config{Store: &memory{}, Retention: c.retention, Reports: c.reports}).cfg.Reports; got != c.want {
+			t.Errorf("%+v: kept for %s", c, got)
+		}
+	}
 }
 
 func BenchmarkAppend(b *testing.B) {

@@ -235,6 +235,16 @@ func (d *database) write(ctx context.Context, do func(tx) error) error {
 	return d.dialect.fail(begun.Commit())
 }
 
+// snapshot runs several queries on the database as it is at one moment.
+func (d *database) snapshot(ctx context.Context, do func(conn) error) error {
+	begun, err := d.readers.BeginTx(ctx, nil)
+	if err != nil {
+		return d.dialect.fail(err)
+	}
+	defer begun.Rollback() // nothing was written
+	return do(conn{d.dialect, begun})
+}
+
 // prepared runs queries on a pool and keeps them prepared. There are as many
 // as there are fixed texts in this package.
 type prepared struct {

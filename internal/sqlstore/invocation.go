@@ -32,7 +32,8 @@ func scanInvocation(r row) (convoke.Invocation, error) {
 }
 
 // AppendInvocations stores records and adds counters to what is there for the
-// same function and minute, all in one transaction.
+// same function and minute, all in one transaction. Triggers add them to the
+// totals of longer stretches in it.
 func (s *Store) AppendInvocations(ctx context.Context, records []convoke.Invocation, counters []convoke.Counter) error {
 	if len(records) == 0 && len(counters) == 0 {
 		return nil
@@ -74,65 +75,4 @@ func (s *Store) QueryInvocations(ctx context.Context, accountID string, f convok
 	return list(ctx, s.runlog.search, scanInvocation,
 		`SELECT `+invocationColumns+` FROM invocations WHERE `+where.String()+` ORDER BY started_at DESC, seq DESC LIMIT ?`,
 		append(where.args, positive(f.Limit, defaultInvocationLimit))...)
-}
-
-// sums are the columns of a Counter behind those that are grouped by.
-const sums = `SUM(succeeded), SUM(coding), SUM(platform), SUM(timeout), SUM(unknown), SUM(cold), SUM(run), SUM(cpu)`
-
-func sumDest(c *convoke.Counter) []any {
-	return []any{&c.Succeeded, &c.Coding, &c.Platform, &c.Timeout, &c.Unknown, &c.Cold, &c.Run, &c.CPU}
-}
-
-// SumCountersByTime adds up the counters of a function, or of all functions of
-// the account with functionID "", for each stretch of width from from to to in
-// which there was something, in order of time; Minute is its start. The minute
-// that from cuts belongs to the first.
-func (s *Store) SumCountersByTime(ctx context.Context, accountID, functionID string, from, to time.Time, width time.Duration) ([]convoke.Counter, error) {
-	where := minutesFrom(accountID, from, to)
-	if functionID != "" {
-		where = &filter{}
-		where.add(`account_id = ? AND function_id = ? AND minute >= ? AND minute < ?`, accountID, functionID, nanos(from.Truncate(time.Minute)), nanos(to))
-	}
-	scan := func(r row) (convoke.Counter, error) {
-		c := convoke.Counter{AccountID: accountID, FunctionID: functionID}
-		var stretch int64
-		err := r.Scan(append([]any{&stretch}, sumDest(&c)...)...)
-		c.Minute = from.Add(time.Duration(stretch) * width).UTC()
-		return c, err
-	}
-	args := append([]any{nanos(from), nanos(from), int64(width)}, where.args...)
-	return list(ctx, s.runlog.search, scan,
-		`SELECT CASE WHEN minute < ? THEN 0 ELSE (minute - ?) / ? END AS stretch, `+sums+`
-			FROM counters WHERE `+where.String()+` GROUP BY stretch ORDER BY stretch`, args...)
-}
-
-// SumCountersByFunction adds up the counters of each function of the account
-// from from, with the minute that it cuts, to to, in order of function; Minute
-// is from.
-func (s *Store) SumCountersByFunction(ctx context.Context, accountID string, from, to time.Time) ([]convoke.Counter, error) {
-	where := minutesFrom(accountID, from, to)
-	scan := func(r row) (convoke.Counter, error) {
-		c := convoke.Counter{AccountID: accountID, Minute: from.UTC()}
-		return c, r.Scan(append([]any{&c.FunctionID}, sumDest(&c)...)...)
-	}
-	return list(ctx, s.runlog.search, scan,
-		`SELECT function_id, `+sums+` FROM counters WHERE `+where.String()+` GROUP BY function_id ORDER BY function_id`, where.args...)
-}
-
-// wideSpan is where most of what is kept is asked for, so that reading the
-// counters as they lie costs less than fetching them by an index.
-const wideSpan = 7 * 24 * time.Hour
-
-// minutesFrom selects counters of a whole account. Expressions keep the planner
-// from the wrong index: never that of the account, whose rows lie apart, and
-// none at all for a wide span.
-func minutesFrom(accountID string, from, to time.Time) *filter {
-	where := &filter{}
-	condition := `minute >= ? AND minute < ?`
-	if to.Sub(from) > wideSpan {
-		condition = `minute + 0 >= ? AND minute + 0 < ?`
-	}
-	where.add(condition, nanos(from.Truncate(time.Minute)), nanos(to))
-	where.add(`account_id || '' = ?`, accountID)
-	return where
 }

@@ -116,17 +116,18 @@ func positive(n, otherwise int) int {
 	return otherwise
 }
 
-// DeleteLogsBefore removes entries, invocations, counters and calls older than
-// before, at most limit of each a call, and says how many went.
+// DeleteLogsBefore removes entries, invocations and calls older than before, and
+// counters of days that ended before it, at most limit of each a call, and says
+// how many went. The totals of those days and of weeks stay.
 func (s *Store) DeleteLogsBefore(ctx context.Context, before time.Time, limit int) (int, error) {
-	limit = max(limit, 0) // less than 0 would be no limit
+	if limit <= 0 { // less than 0 would be no limit
+		return 0, nil
+	}
 	var removed int64
 	err := s.runlog.write(ctx, func(t tx) error {
 		for _, statement := range []string{
 			`DELETE FROM logs WHERE seq IN (SELECT seq FROM logs WHERE time < ? ORDER BY time LIMIT ?)`,
 			`DELETE FROM invocations WHERE seq IN (SELECT seq FROM invocations WHERE started_at < ? ORDER BY started_at LIMIT ?)`,
-			`DELETE FROM counters WHERE (account_id, function_id, minute) IN (
-				SELECT account_id, function_id, minute FROM counters WHERE minute < ? ORDER BY minute LIMIT ?)`,
 			`DELETE FROM calls WHERE id IN (SELECT id FROM calls WHERE at < ? ORDER BY at LIMIT ?)`,
 		} {
 			n, err := t.exec(ctx, statement, nanos(before), limit)
@@ -135,7 +136,9 @@ func (s *Store) DeleteLogsBefore(ctx context.Context, before time.Time, limit in
 			}
 			removed += n
 		}
-		return nil
+		n, err := removeFine(ctx, t, before, limit)
+		removed += n
+		return err
 	})
 	if err != nil {
 		return 0, err

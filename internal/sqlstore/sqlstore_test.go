@@ -322,6 +322,10 @@ func TestIdleBundlesGo(t *testing.T) {
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
+	of := func(functionID string) string {
+		from := countersOf("1", functionID, make([]span, 3))
+		return from.with + `SELECT ` + sums + ` FROM ` + from.from
+	}
 	live := `SELECT ` + liveColumns + ` FROM functions f` + liveJoins + ` WHERE `
 	for _, test := range []struct {
 		db          *database
@@ -344,9 +348,11 @@ func TestPlans(t *testing.T) {
 		{s.runlog, `SELECT id FROM calls WHERE at < ? ORDER BY at LIMIT 5`, "calls_by_time", "B-TREE"},
 		{s.runlog, `SELECT * FROM invocations WHERE account_id = ? AND function_id = ? AND started_at > ? ORDER BY started_at DESC, seq DESC`, "invocations_by_function (function_id=? AND started_at>?)", "B-TREE"},
 		{s.runlog, `SELECT * FROM invocations WHERE account_id = ? AND request_id = ? AND function_id || '' = ? ORDER BY started_at DESC, seq DESC`, "invocations_by_request", ""},
-		{s.runlog, `SELECT function_id, ` + sums + ` FROM counters WHERE minute >= ? AND minute < ? AND account_id || '' = ? GROUP BY function_id`, "counters_by_time", ""},
-		{s.runlog, `SELECT function_id, ` + sums + ` FROM counters WHERE minute + 0 >= ? AND minute + 0 < ? AND account_id || '' = ? GROUP BY function_id`, "SCAN counters", "INDEX"},
-		{s.runlog, `SELECT * FROM counters WHERE account_id = ? AND function_id = ? AND minute >= ? AND minute < ?`, "sqlite_autoindex_counters_1 (account_id=? AND function_id=? AND minute>? AND minute<?)", ""},
+		{s.runlog, of("fn"), "SEARCH c USING INDEX sqlite_autoindex_counters_1 (account_id=? AND function_id=? AND minute>? AND minute<?)", "SCAN c"},
+		{s.runlog, of("fn"), "SEARCH t USING PRIMARY KEY (width=? AND start=? AND account_id=? AND function_id=?)", "SCAN t"},
+		{s.runlog, of(""), "SEARCH c USING INDEX counters_by_time (minute>? AND minute<?)", "SCAN c"},
+		{s.runlog, of(""), "SEARCH t USING PRIMARY KEY (width=? AND start=? AND account_id=?)", "SCAN t"},
+		{s.runlog, `SELECT width, start, account_id, function_id FROM totals WHERE width = ? AND start < (SELECT finely FROM totals_kept WHERE id = 1) ORDER BY start LIMIT ?`, "SEARCH totals USING PRIMARY KEY (width=? AND start<?)", "B-TREE"},
 	} {
 		scan := func(r row) (string, error) {
 			var id, parent, unused int

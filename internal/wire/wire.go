@@ -27,6 +27,8 @@ const (
 	Recall Type = 5 // give an invocation back that has not begun: Recalled, or nothing
 	// DialFailed answers a Dial, whose id it has: JSON with code, message and status.
 	DialFailed Type = 6
+	// Connected is, on the line of a thread, what comes with the connection of a Dial.
+	Connected Type = 7
 )
 
 // From the worker to the server.
@@ -43,6 +45,7 @@ const (
 	Recalled   Type = 25 // the invocation has not begun and will not
 	Dial       Type = 26 // a Destination; the id counts up and is the dial's
 	Call       Type = 27 // an Exchange, under the id of a dial that was opened
+	Thread     Type = 28 // a line for another thread is asked for, like a dial
 )
 
 const headerSize = 9

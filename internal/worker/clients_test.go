@@ -36,6 +36,11 @@ func TestClients(t *testing.T) {
 		{"undici with a certificate", `import { request, Agent } from 'undici'`,
 			`const r = await request('https://mutual.test/', { dispatcher: new Agent({ connect: { ca, cert, key } }) }); return (await r.body.json()).client`, `"client"`},
 		{"undici refused", `import { request } from 'undici'`, `return request('https://evil.test/').catch((e) => [e.name, e.code, e.host])`, `["EgressError","ERR_EGRESS_REFUSED","evil.test"]`},
+		{"undici follows", `import { fetch } from 'undici'`,
+			`const r = await fetch('http://plain.test/?to=http://other.test/'); return [(await r.json()).host, await fetch('http://plain.test/?to=http://evil.test/').catch((e) => e.cause.code)]`, `["other.test","ERR_EGRESS_REFUSED"]`},
+		{"undici WebSocket", `import { WebSocket, Agent } from 'undici'`,
+			`const talk = (url) => new Promise((ok, no) => { const s = new WebSocket(url, { dispatcher: new Agent({ connect: { ca } }) }); s.onopen = () => s.send('ping'); s.onerror = (e) => no(e.error ?? e); s.onmessage = (m) => { s.close(); ok(m.data) } });
+			return [await talk('ws://plain.test/ws'), await talk('wss://tls.test/ws'), await talk('ws://evil.test/').then(() => 'open', () => 'refused')]`, `["ping","ping","refused"]`},
 		{"axios", `import axios from 'axios'; import https from 'node:https'`,
 			`const httpsAgent = new https.Agent({ ca, keepAlive: true }); const r = await axios.post('https://tls.test/a', { x: 1 }, { httpsAgent, timeout: 5000 });
 			const s = await axios.get('http://plain.test/?status=404', { validateStatus: () => true }); const f = await axios.get('http://plain.test/f', { adapter: 'fetch' }); return [r.data.body, s.status, f.data.path]`,
@@ -47,6 +52,10 @@ func TestClients(t *testing.T) {
 		{"axios gives up", `import axios from 'axios'`, `return axios.get('http://slow.test/', { timeout: 30 }).catch((e) => e.code)`, `"ECONNABORTED"`},
 		{"got", `import got from 'got'`,
 			`const r = await got.post('https://tls.test/g', { json: { x: 1 }, https: { certificateAuthority: ca }, timeout: { connect: 5000 } }).json(); return [r.path, r.body]`, `["/g","{\"x\":1}"]`},
+		{"got follows", `import got from 'got'`,
+			`const r = await got('http://plain.test/?to=http://other.test/').json(); return [r.host, await got('http://plain.test/?to=http://evil.test/', { retry: { limit: 0 } }).catch((e) => e.code)]`, `["other.test","ERR_EGRESS_REFUSED"]`},
+		{"got with a certificate", `import got from 'got'`,
+			`return (await got('https://mutual.test/', { https: { certificateAuthority: ca, certificate: cert, key } }).json()).client`, `"client"`},
 		{"got with HTTP/2", `import got from 'got'`, `return (await got('https://tls.test/g', { http2: true, https: { certificateAuthority: ca } }).json()).proto`, `2`},
 		{"got with a cache of names", `import got from 'got'`, `return (await got('http://plain.test/g', { dnsCache: true }).json()).path`, `"/g"`},
 		{"got gives up", `import got from 'got'`, `return got('http://slow.test/', { timeout: { connect: 30 }, retry: { limit: 0 } }).catch((e) => e.code)`, `"ETIMEDOUT"`},
@@ -54,6 +63,8 @@ func TestClients(t *testing.T) {
 			"[\"ERR_EGRESS_REFUSED\",\"evil.test is not allowed; allow it with `convoke domain add evil.test`\"]"},
 		{"node-fetch", `import fetch from 'node-fetch'; import https from 'node:https'`,
 			`const agent = new https.Agent({ ca, keepAlive: true }); const r = await fetch('https://tls.test/n', { agent, method: 'POST', body: 'nf' }); return (await r.json()).body`, `"nf"`},
+		{"node-fetch follows", `import fetch from 'node-fetch'`,
+			`const r = await fetch('http://plain.test/?to=http://other.test/'); return [(await r.json()).host, await fetch('http://plain.test/?to=http://evil.test/').catch((e) => e.code)]`, `["other.test","ERR_EGRESS_REFUSED"]`},
 		{"node-fetch 2", `import fetch from 'node-fetch-2'; import https from 'node:https'`,
 			`const agent = new https.Agent({ ca }); const r = await fetch('https://tls.test/n', { agent, timeout: 5000 }); return [(await r.json()).path, await fetch('http://evil.test/').catch((e) => e.code)]`, `["/n","ERR_EGRESS_REFUSED"]`},
 		{"ws", `import WebSocket from 'ws'`,
@@ -77,6 +88,32 @@ func TestClients(t *testing.T) {
 						t.Errorf("got  %s, %v\nwant %s", got, err, c.want)
 					}
 				})
+			}
+		})
+	}
+}
+
+// TestClientsKeepConnections: the clients reuse one, as they do elsewhere.
+func TestClientsKeepConnections(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ imports, call string }{
+		"undici":     {`import { request, Agent } from 'undici'; const dispatcher = new Agent({ connections: 1 })`, `(await request('http://plain.test/', { dispatcher })).body.text()`},
+		"axios":      {`import axios from 'axios'; import http from 'node:http'; const httpAgent = new http.Agent({ keepAlive: true })`, `axios.get('http://plain.test/', { httpAgent })`},
+		"got":        {`import got from 'got'; import http from 'node:http'; const agent = { http: new http.Agent({ keepAlive: true }) }`, `got('http://plain.test/', { agent })`},
+		"node-fetch": {`import fetch from 'node-fetch'; import http from 'node:http'; const agent = new http.Agent({ keepAlive: true })`, `(await fetch('http://plain.test/', { agent })).text()`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			source := c.imports + `; export const lambda = async () => { for (let n = 0; n < 3; n++) { await (` + c.call + `); await new Promise(setImmediate) } }`
+			f := setupWith(t, w.road).function(t, w, convoke.DefaultRuntime, "", func(p *worker.Program) { p.Code = bundle(t, "cjs", source) })
+			for range 2 { // also by a later invocation
+				if _, err := invoke(f, w.payload()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n := w.connections("plain.test"); n != 1 {
+				t.Errorf("%d connections, want 1", n)
 			}
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -42,9 +43,17 @@ func (noEgress) Open(_ context.Context, r egress.Request) (*os.File, *egress.Ref
 func (noEgress) Report(*egress.Source, convoke.Call) {}
 
 const (
-	// maxWaiting bounds the dials of a worker that have no answer yet. Its own
-	// code asks for no more (runtime/node/egress.cjs).
+	// maxWaiting bounds the dials of a thread that have no answer yet. The
+	// worker's own code asks for no more (runtime/node/egress.cjs).
 	maxWaiting = 256
+	// maxWaitingAll bounds those of all threads of a worker, of which none can
+	// know how many that are: more are refused.
+	maxWaitingAll = 1024
+	// maxThreads bounds the threads of a worker that can make calls, beside
+	// its first.
+	maxThreads = 32
+	// maxThreadFrame is more than the longest Dial or Call.
+	maxThreadFrame = 1 << 10
 	// keptPlaces is how many connections a worker may report about.
 	keptPlaces = 1024
 	// maxReports bounds the reports that are taken from a worker in a second.
@@ -53,24 +62,35 @@ const (
 	tellEvery = time.Second
 )
 
-// dials are the connections that one worker asked for. Only the goroutine that
-// receives starts one, and none is left when the worker is gone.
+// dials are the connections that one worker asked for. None is left when the
+// worker is gone.
 type dials struct {
-	channel net.Conn        // descriptor 4 of the process
-	raw     syscall.RawConn // of channel
-	gone    context.Context // ends with the process
-	end     context.CancelFunc
-	open    sync.WaitGroup
-
-	last uint32 // the highest id so far; of the receiving goroutine
-	// Reports in the second that began at window; of the receiving goroutine.
-	window  time.Time
-	reports int
+	line                 // of its first thread, descriptor 4 of the process
+	gone context.Context // ends with the process
+	end  context.CancelFunc
+	open sync.WaitGroup
 
 	mu      sync.Mutex // never held together with the worker's
-	waiting int
-	places  *lru.Cache[uint32, place] // where opened connections lead; nil before the first
-	told    time.Time                 // when a refusal outside of invocations was logged last
+	all     int        // dials that wait, of all threads
+	threads int        // lines of threads that are open
+	told    time.Time  // when a refusal outside of invocations was logged last
+	// Reports in the second that began at window.
+	window  time.Time
+	reports int
+}
+
+// line is the way on which a thread of a worker is handed connections. Only
+// the goroutine that receives what the thread asks for starts a dial.
+type line struct {
+	channel net.Conn
+	raw     syscall.RawConn // of channel
+	thread  bool            // whether it is of a thread beside the first; see serve
+
+	last    uint32 // the highest id so far; of the receiving goroutine
+	waiting int    // guarded by dials.mu
+
+	mu     sync.Mutex
+	places *lru.Cache[uint32, place] // where opened connections lead; nil before the first
 }
 
 type place struct {
@@ -79,46 +99,168 @@ type place struct {
 }
 
 // dial answers a Dial frame, sooner or later.
-func (w *Worker) dial(f wire.Frame) error {
+func (w *Worker) dial(l *line, f wire.Frame) error {
 	to, err := wire.ParseDestination(f.Body)
 	if err != nil {
 		return err
 	}
-	w.mu.Lock()
-	source, requestID := w.source, w.requestOf(to.Invocation)
-	w.mu.Unlock()
-	if source == nil {
-		return fmt.Errorf("%w: a blank worker asks for a connection", errUnexpected)
-	}
-	if f.ID <= w.dials.last {
-		return fmt.Errorf("%w: a dial under a number that was used", errUnexpected)
-	}
-	w.dials.last = f.ID
-	if !w.dials.begin() {
-		return fmt.Errorf("%w: more than %d dials at a time", errUnexpected, maxWaiting)
+	source, requestID, err := w.ask(l, f.ID, to.Invocation)
+	if err != nil {
+		return err
 	}
 	r := egress.Request{Source: source, RequestID: requestID, Host: to.Host, Port: to.Port, TLS: to.TLS}
-	w.dials.open.Go(func() { w.connect(f.ID, to.Invocation, r) })
+	if w.dials.crowded() {
+		w.dials.open.Go(func() { // the receiving goroutine must not wait for the worker
+			w.dials.answered(l)
+			w.refuse(l, f.ID, &egress.Refusal{Code: "ERR_EGRESS_LIMITED", Status: 429, Message: fmt.Sprintf(
+				"The call to %s was refused: the threads of the function are opening %d connections; make fewer calls at a time", r.Host, maxWaitingAll)})
+		})
+		return nil
+	}
+	w.dials.open.Go(func() { w.connect(l, f.ID, to.Invocation, r) })
 	return nil
 }
 
-func (d *dials) begin() bool {
+// ask takes up what the function asks for under a new id, and says for whom.
+func (w *Worker) ask(l *line, id, invocation uint32) (*egress.Source, string, error) {
+	w.mu.Lock()
+	source, requestID := w.source, w.requestOf(invocation)
+	w.mu.Unlock()
+	if source == nil {
+		return nil, "", fmt.Errorf("%w: a blank worker asks for a connection", errUnexpected)
+	}
+	if id <= l.last {
+		return nil, "", fmt.Errorf("%w: a dial under a number that was used", errUnexpected)
+	}
+	l.last = id
+	if !w.dials.begin(l) {
+		return nil, "", fmt.Errorf("%w: more than %d dials at a time", errUnexpected, maxWaiting)
+	}
+	return source, requestID, nil
+}
+
+func (d *dials) begin(l *line) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.waiting == maxWaiting {
+	if l.waiting == maxWaiting {
 		return false
 	}
-	d.waiting++
+	l.waiting++
+	d.all++
 	return true
 }
 
+// crowded reports whether more dials wait than may.
+func (d *dials) crowded() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.all > maxWaitingAll
+}
+
+// thread answers a Thread frame with a line for another thread of the worker.
+func (w *Worker) thread(f wire.Frame) error {
+	if len(f.Body) > 0 {
+		return fmt.Errorf("%w: a thread with a body", errUnexpected)
+	}
+	if _, _, err := w.ask(&w.dials.line, f.ID, 0); err != nil {
+		return err
+	}
+	w.dials.open.Go(func() {
+		ours, err := w.dials.newLine()
+		w.dials.answered(&w.dials.line)
+		if err != nil {
+			w.refuse(&w.dials.line, f.ID, &egress.Refusal{Code: "ERR_EGRESS_LIMITED", Status: 429, Message: err.Error()})
+			return
+		}
+		defer w.dials.closeLine(ours)
+		if err := w.dials.handOver(f.ID, ours.theirs); err != nil {
+			w.refuse(&w.dials.line, f.ID, &egress.Refusal{Code: "ERR_EGRESS_LIMITED", Status: 429, Message: err.Error()})
+			return
+		}
+		ours.theirs.Close()
+		if err := w.serve(ours.line); err != nil && !errors.Is(err, io.EOF) && w.dials.gone.Err() == nil {
+			w.kill(ReasonProtocol, err.Error())
+		}
+	})
+	return nil
+}
+
+// threadLine is a line that is to be handed to a thread.
+type threadLine struct {
+	*line
+	theirs *os.File
+}
+
+func (d *dials) newLine() (*threadLine, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.threads == maxThreads {
+		return nil, fmt.Errorf("%d threads can make calls at a time; use fewer, or make the call in the first", maxThreads)
+	}
+	ours := &threadLine{line: &line{thread: true}}
+	var err error
+	if ours.channel, ours.raw, ours.theirs, err = inheritable(); err != nil {
+		return nil, fmt.Errorf("the server has no socket for the thread: %w", err)
+	}
+	d.threads++
+	return ours, nil
+}
+
+func (d *dials) closeLine(l *threadLine) {
+	l.channel.Close()
+	l.theirs.Close() // again, at most
+	d.mu.Lock()
+	d.threads--
+	d.mu.Unlock()
+}
+
+// serve reads what a thread asks for until that ends. A thread writes frames
+// like the worker's own, Dial and Call; it is answered in frames, and a
+// connection comes along with one.
+func (w *Worker) serve(l *line) error {
+	stop := context.AfterFunc(w.dials.gone, func() { l.channel.Close() })
+	defer stop()
+	frames := wire.NewReader(maxThreadFrame)
+	for {
+		n, err := l.channel.Read(frames.Space())
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET) {
+				return io.EOF
+			}
+			return err
+		}
+		frames.Filled(n)
+		for {
+			f, ok, err := frames.Next()
+			if err != nil {
+				return err
+			}
+			if !ok {
+				break
+			}
+			switch f.Type {
+			case wire.Dial:
+				err = w.dial(l, f)
+			case wire.Call:
+				err = w.called(l, f)
+			default:
+				err = fmt.Errorf("%w of type %d from a thread", errUnexpected, f.Type)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+}
+
 // connect opens the connection and hands it over, or says why not.
-func (w *Worker) connect(id, invocation uint32, r egress.Request) {
+func (w *Worker) connect(l *line, id, invocation uint32, r egress.Request) {
 	file, refusal := w.fleet.cfg.Egress.Open(w.dials.gone, r)
 	// Before the answer: the worker may then ask for another.
-	w.dials.answered(id, r, refusal == nil)
+	w.dials.answered(l)
 	if refusal == nil {
-		err := w.dials.handOver(id, file)
+		l.leads(id, r)
+		err := l.handOver(id, file)
 		file.Close()
 		if err == nil {
 			return
@@ -134,28 +276,41 @@ func (w *Worker) connect(id, invocation uint32, r egress.Request) {
 	if refusal.Tell {
 		w.tell(invocation, r.RequestID, refusal.Message)
 	}
-	body, _ := json.Marshal(refusal)                  // texts and a number: it cannot fail
-	_ = w.write(wire.AppendDialFailed(nil, id, body)) // it fails when the worker ends, and nobody waits then
+	w.refuse(l, id, refusal)
 }
 
-// answered ends a dial's waiting, and remembers where an open one leads.
-func (d *dials) answered(id uint32, r egress.Request, open bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.waiting--
-	if !open {
+func (w *Worker) refuse(l *line, id uint32, refusal *egress.Refusal) {
+	body, _ := json.Marshal(refusal) // texts and a number: it cannot fail
+	frame := wire.AppendDialFailed(nil, id, body)
+	if l.thread {
+		_ = l.send(frame, nil) // it fails when the thread ends, or leaves its line unread
 		return
 	}
-	if d.places == nil {
-		d.places, _ = lru.New[uint32, place](keptPlaces) // fails for a size below 1 only
-	}
-	d.places.Add(id, place{r.Host, r.Port})
+	_ = w.write(frame) // it fails when the worker ends, and nobody waits then
 }
 
-// handOver sends the worker a connection: its number and its descriptor in one
+// answered ends a dial's waiting.
+func (d *dials) answered(l *line) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l.waiting--
+	d.all--
+}
+
+// leads remembers where an open connection does.
+func (l *line) leads(id uint32, r egress.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.places == nil {
+		l.places, _ = lru.New[uint32, place](keptPlaces) // fails for a size below 1 only
+	}
+	l.places.Add(id, place{r.Host, r.Port})
+}
+
+// handOver sends a thread a connection: its number and its descriptor in one
 // message. It never waits: a worker that leaves its channel unread loses what
 // does not fit.
-func (d *dials) handOver(id uint32, file *os.File) error {
+func (l *line) handOver(id uint32, file *os.File) error {
 	conn, err := file.SyscallConn()
 	if err != nil {
 		return err
@@ -164,15 +319,19 @@ func (d *dials) handOver(id uint32, file *os.File) error {
 	err = conn.Control(func(fd uintptr) {
 		// Node takes it as it is, and its loop would hang on a blocking one.
 		if sent = syscall.SetNonblock(int(fd), true); sent == nil {
-			sent = d.send(binary.LittleEndian.AppendUint32(nil, id), syscall.UnixRights(int(fd)))
+			message := binary.LittleEndian.AppendUint32(nil, id)
+			if l.thread {
+				message = wire.AppendEmpty(nil, wire.Connected, id)
+			}
+			sent = l.send(message, syscall.UnixRights(int(fd)))
 		}
 	})
 	return errors.Join(err, sent)
 }
 
-func (d *dials) send(data, rights []byte) error {
+func (l *line) send(data, rights []byte) error {
 	var sent error
-	err := d.raw.Write(func(fd uintptr) bool {
+	err := l.raw.Write(func(fd uintptr) bool {
 		for {
 			sent = syscall.Sendmsg(int(fd), data, rights, nil, 0)
 			if !errors.Is(sent, syscall.EINTR) {
@@ -206,15 +365,15 @@ func (w *Worker) tell(invocation uint32, requestID, message string) {
 }
 
 // called takes a report of a request.
-func (w *Worker) called(f wire.Frame) error {
+func (w *Worker) called(l *line, f wire.Frame) error {
 	x, err := wire.ParseExchange(f.Body)
 	if err != nil {
 		return err
 	}
-	if f.ID > w.dials.last || f.ID == 0 {
+	if f.ID > l.last || f.ID == 0 {
 		return fmt.Errorf("%w: a call over no connection", errUnexpected)
 	}
-	to, ok := w.dials.place(f.ID)
+	to, ok := l.place(f.ID)
 	now := time.Now()
 	if !ok || !w.dials.mayReport(now) {
 		return nil // refused, or long ago
@@ -234,18 +393,20 @@ func (w *Worker) called(f wire.Frame) error {
 	return nil
 }
 
-func (d *dials) place(id uint32) (place, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.places == nil {
+func (l *line) place(id uint32) (place, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.places == nil {
 		return place{}, false
 	}
-	return d.places.Get(id)
+	return l.places.Get(id)
 }
 
 // mayReport counts a report. Those beyond the bound are dropped: the proxy
 // itself still knows the connection.
 func (d *dials) mayReport(now time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if now.Sub(d.window) >= time.Second {
 		d.window, d.reports = now, 0
 	}

@@ -192,6 +192,7 @@ func TestDialsSayWhoAsks(t *testing.T) {
 		{Source: src, RequestID: "req-1", Host: "xn--bcher-kva.test", Port: 82},
 		{Source: src, RequestID: "req-1", Host: "slow.test", Port: 83},
 	}
+	w.until(t, func() bool { return len(w.requests) >= len(want) })
 	w.mu.Lock()
 	got := slices.SortedFunc(slices.Values(w.requests), func(a, b egress.Request) int { return (a.Port+1000)%1443 - (b.Port+1000)%1443 })
 	w.mu.Unlock()
@@ -222,6 +223,8 @@ func TestRequestsAreReported(t *testing.T) {
 			{"http", `for (let i = 0; i < 2; i++) await get('http', 'http://plain.test/secret')`, []convoke.Call{ok("GET", 200), ok("GET", 200)}},
 			{"http refused by the other side", `await new Promise((r) => require('http').get('http://plain.test/drip?endless', (s) => s.once('data', () => { s.destroy(); r() }))); await new Promise((r) => setTimeout(r, 20))`,
 				[]convoke.Call{call("GET", 200, convoke.CallFailed, "aborted")}},
+			{"WebSockets, which the server records", `const s = new WebSocket('ws://plain.test/ws'); s.onopen = () => s.send('ping'); let got; await new Promise((ok) => { s.onmessage = (m) => { got = m.data; s.close() }; s.onclose = s.onerror = ok }); if (got !== 'ping') throw new Error('no echo'); await (await fetch('http://plain.test/')).text()`,
+				[]convoke.Call{ok("GET", 200)}},
 			{"fetch given up", `const a = new AbortController(); const r = await fetch('http://plain.test/drip?endless', { signal: a.signal }); a.abort(); await r.text().catch(() => {})`,
 				[]convoke.Call{call("GET", 200, convoke.CallFailed, "AbortError")}},
 		} {

@@ -81,9 +81,11 @@ func (w *Worker) handle(f wire.Frame) error {
 	case wire.Dropped:
 		return w.dropped(f)
 	case wire.Dial:
-		return w.dial(f)
+		return w.dial(&w.dials.line, f)
+	case wire.Thread:
+		return w.thread(f)
 	case wire.Call:
-		return w.called(f)
+		return w.called(&w.dials.line, f)
 	case wire.Ready:
 		return once(w.ready)
 	case wire.Loaded, wire.LoadFailed:

@@ -50,8 +50,10 @@ func (r *road) Open(ctx context.Context, q egress.Request) (*os.File, *egress.Re
 	case q.Host == "slow.test":
 		<-ctx.Done()
 		return nil, &egress.Refusal{Code: "ETIMEDOUT", Message: "connect ETIMEDOUT", Outcome: convoke.CallFailed}
-	case q.Host == "nowhere.test":
-		return nil, &egress.Refusal{Code: "ENOTFOUND", Message: "getaddrinfo ENOTFOUND nowhere.test", Outcome: convoke.CallFailed}
+	case q.Host == "nowhere.test", q.Host == "nowhere.invalid":
+		return nil, &egress.Refusal{Code: "ENOTFOUND", Message: "getaddrinfo ENOTFOUND " + q.Host, Outcome: convoke.CallFailed}
+	case q.Host == "127.0.0.1" && q.Port == 1:
+		return nil, &egress.Refusal{Code: "ECONNREFUSED", Message: "connect ECONNREFUSED 127.0.0.1:1", Outcome: convoke.CallFailed}
 	case q.Host == "closed.test":
 		return nil, &egress.Refusal{Code: "ECONNREFUSED", Message: "connect ECONNREFUSED", Outcome: convoke.CallFailed}
 	case !known:

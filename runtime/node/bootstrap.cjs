@@ -293,6 +293,8 @@ async function load(buf, start, end) {
   for (const name of Object.keys(process.env)) if (!hostVariables.has(name)) delete process.env[name];
   Object.assign(process.env, meta.env);
   stack.setSourceMap(map);
+  // Loading that module takes 5 ms, which a function without it does not wait for.
+  if (code.includes('worker_threads')) await egress.threads();
   program = { lambda: undefined, contract: meta.contract, limits: meta.limits, serial: meta.serial };
   try {
     const loaded = await loader.load(meta.format, code, cache);

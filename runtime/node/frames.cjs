@@ -9,14 +9,14 @@
 const net = require('node:net');
 const fs = require('node:fs');
 
-const FD = 3;
+let fd = 3;
 const HEADER = 9;
 const MAX_BODY = 64 << 20;
 
 const type = {
-  load: 1, invoke: 2, ping: 3, recall: 5, dialFailed: 6,
+  load: 1, invoke: 2, ping: 3, recall: 5, dialFailed: 6, connected: 7,
   ready: 16, loaded: 17, loadFailed: 18, result: 19, failed: 20, log: 21, dropped: 22, pong: 23, retire: 24, recalled: 25,
-  dial: 26, call: 27,
+  dial: 26, call: 27, thread: 28,
 };
 
 const { writeSync } = fs;
@@ -47,6 +47,9 @@ function put32(buf, at, value) {
   buf[at] = value; buf[at + 1] = value >>> 8; buf[at + 2] = value >>> 16; buf[at + 3] = value >>> 24;
 }
 
+// In another thread than the first the frames go by a descriptor of its own.
+const use = (descriptor) => { fd = descriptor; };
+
 let muted = false;
 const mute = (yes) => { muted = yes; };
 
@@ -57,7 +60,7 @@ function flush(buf, length) {
   let done = 0;
   while (done < length) {
     try {
-      done += writeSync(FD, buf, done, length - done);
+      done += writeSync(fd, buf, done, length - done);
     } catch (e) {
       if (e.code === 'EAGAIN') wait(sleeper, 0, 0, 1); // the server is busy; it sets the pace
       else exit(70); // the server is gone
@@ -151,10 +154,10 @@ function receive(onFrame) {
     return true;
   }
 
-  const socket = new net.Socket({ fd: FD, readable: true, writable: false, onread: { buffer: allocUnsafe(SCRATCH), callback: onData } });
+  const socket = new net.Socket({ fd, readable: true, writable: false, onread: { buffer: allocUnsafe(SCRATCH), callback: onData } });
   socket.on('end', () => exit(0));
   socket.on('error', () => exit(70));
   socket.resume();
 }
 
-module.exports = { type, mute, send, sendBytes, receive, put32, u32, slice, text, byteLength };
+module.exports = { type, use, mute, HEADER, send, sendBytes, receive, put32, u32, slice, text, byteLength };

@@ -53,4 +53,4 @@ function install() {
   };
 }
 
-module.exports = { own, addressOf, nameOf, install };
+module.exports = { NO_NAME, own, addressOf, nameOf, install };

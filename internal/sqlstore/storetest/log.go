@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -146,32 +147,27 @@ func testDeleteLogsBefore(t *testing.T, s Store) {
 	slices.Reverse(entries)
 	must(t, s.AppendLogs(ctx, entries))
 	var records []convoke.Invocation
-	var counters []convoke.Counter
 	for n := range 6 {
 		records = append(records, newInvocation(n))
-		counters = append(counters, convoke.Counter{AccountID: acct, FunctionID: id("fn", n), Minute: at(0).Truncate(time.Minute).Add(time.Duration(n-3) * time.Minute), Succeeded: 1})
 	}
-	must(t, s.AppendInvocations(ctx, records, counters))
+	must(t, s.AppendInvocations(ctx, records, nil))
 	left := func() []int {
 		t.Helper()
 		return []int{
 			len(get(s.QueryLogs(ctx, acct, convoke.LogFilter{}))(t)),
 			len(get(s.QueryInvocations(ctx, acct, convoke.InvocationFilter{FunctionID: "fn"}))(t)),
-			len(get(s.SumCountersByFunction(ctx, acct, at(-1000), at(1000)))(t)),
 		}
 	}
 	for _, step := range []struct {
 		before, limit, removed int
 		left                   []int
 	}{
-		{-500, 100, 0, []int{6, 6, 6}},
-		{0, 0, 0, []int{6, 6, 6}},
-		{0, -1, 0, []int{6, 6, 6}},
-		{0, 2, 2, []int{6, 6, 4}},
-		{0, 100, 2, []int{6, 6, 2}},
-		{4, 3, 6, []int{3, 3, 2}},
-		{4, 3, 2, []int{2, 2, 2}},
-		{4, 3, 0, []int{2, 2, 2}},
+		{-500, 100, 0, []int{6, 6}},
+		{100, 0, 0, []int{6, 6}},
+		{100, -1, 0, []int{6, 6}},
+		{4, 3, 6, []int{3, 3}},
+		{4, 3, 2, []int{2, 2}},
+		{4, 3, 0, []int{2, 2}},
 	} {
 		removed := get(s.DeleteLogsBefore(ctx, at(step.before), step.limit))(t)
 		same(t, fmt.Sprintf("removed in %+v", step), removed, step.removed)
@@ -180,4 +176,68 @@ func testDeleteLogsBefore(t *testing.T, s Store) {
 	if got := get(s.QueryLogs(ctx, acct, convoke.LogFilter{Ascending: true}))(t); got[0].Time != at(5) || got[1].Time != at(4) {
 		t.Errorf("wrong entries are left: %v", got)
 	}
+}
+
+// testOldCounters: of days whose minutes went, reports know the whole; of weeks
+// that went, nothing.
+func testOldCounters(t *testing.T, s Store) {
+	ctx := t.Context()
+	monday := time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
+	const hour, day = time.Hour, 24 * time.Hour
+	var counters []convoke.Counter
+	for n := range 28 { // twice a day
+		counters = append(counters, convoke.Counter{AccountID: acct, FunctionID: "fn", Minute: monday.Add(time.Duration(n)*12*hour + 30*time.Minute), Succeeded: 1})
+	}
+	must(t, s.AppendInvocations(ctx, nil, counters))
+	count := func(name string, from, to time.Duration, want int64) {
+		t.Helper()
+		got := get(s.SumCountersByFunction(ctx, acct, monday.Add(from), monday.Add(to)))(t)
+		if want == 0 && len(got) == 0 {
+			return
+		}
+		if len(got) != 1 || got[0].Succeeded != want {
+			t.Errorf("%s: %+v, want %d", name, got, want)
+		}
+	}
+	remove := func(name string, by func(context.Context, time.Time, int) (int, error), before time.Duration, limit, want int) {
+		t.Helper()
+		same(t, name, get(by(ctx, monday.Add(before), limit))(t), want)
+	}
+	byHour := func(from, to time.Duration) (at []time.Duration) {
+		for _, c := range get(s.SumCountersByTime(ctx, acct, "fn", monday.Add(from), monday.Add(to), hour))(t) {
+			at = append(at, c.Minute.Sub(monday))
+		}
+		return at
+	}
+	count("all", 0, 14*day, 28)
+	count("from noon", 12*hour, 14*day, 27)
+	remove("without a limit", s.DeleteLogsBefore, 9*day, 0, 0)
+	count("still from noon", 12*hour, 14*day, 27)
+
+	// In part: what is left of those days is not read any more.
+	remove("some minutes and hours", s.DeleteLogsBefore, 8*day+13*hour, 5, 10)
+	count("all, in part removed", 0, 14*day, 28)
+	count("a day counts where it begins", 12*hour, 14*day, 26)
+	count("and is not cut", 0, day+hour, 4)
+	same(t, "hours of an old and a new day", byHour(7*day, 9*day), []time.Duration{7 * day, 8 * day, 8*day + 12*hour})
+	remove("the rest", s.DeleteLogsBefore, 8*day+13*hour, 100, 22)
+	remove("nothing more", s.DeleteLogsBefore, 8*day+13*hour, 100, 0)
+	remove("nothing for a longer retention", s.DeleteLogsBefore, 2*day, 100, 0)
+	count("all, removed", 0, 14*day, 28)
+	count("a whole day", 8*day, 9*day, 2)
+	count("minutes of a day that has them", 8*day+hour, 9*day, 1)
+
+	must(t, s.AppendInvocations(ctx, nil, []convoke.Counter{counters[1]}))
+	count("a late one counts with its day", 0, day, 3)
+
+	remove("the first week, not yet", s.DeleteTotalsBefore, 7*day-1, 100, 0)
+	remove("no limit", s.DeleteTotalsBefore, 8*day, 0, 0)
+	count("not yet", 0, 14*day, 29)
+	remove("the first week, in part", s.DeleteTotalsBefore, 8*day, 3, 5) // with the late hour
+	count("a week less", 0, 14*day, 14)
+	remove("the first week", s.DeleteTotalsBefore, 8*day, 100, 4)
+	remove("again", s.DeleteTotalsBefore, 8*day, 100, 0)
+	count("a week less, removed", 0, 14*day, 14)
+	must(t, s.AppendInvocations(ctx, nil, []convoke.Counter{counters[1]}))
+	count("too late", 0, 14*day, 14)
 }

@@ -67,6 +67,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"LogSequence", testLogSequence},
 		{"Invocations", testInvocations},
 		{"Counters", testCounters},
+		{"OldCounters", testOldCounters},
 		{"DeleteLogsBefore", testDeleteLogsBefore},
 		{"Activities", testActivities},
 		{"Domains", testDomains},
