@@ -51,6 +51,23 @@ func (s *Store) ListAccounts(ctx context.Context) ([]*convoke.Account, error) {
 	return list(ctx, s.main.read, scanAccount, `SELECT `+accountColumns+` FROM accounts ORDER BY created_at, id`)
 }
 
+var accountList = listing[*convoke.Account]{
+	order: convoke.AccountOrder, columns: accountColumns, from: `accounts`, scan: scanAccount,
+	keys: map[string][]column{
+		"createdAt": {number("created_at"), text("id")},
+		"id":        {text("id")},
+		"name":      {text("name"), text("id")},
+		"updatedAt": {number("updated_at"), text("id")},
+	},
+}
+
+// PageAccounts reads a page of all accounts.
+func (s *Store) PageAccounts(ctx context.Context, p convoke.Page) ([]*convoke.Account, convoke.Mark, error) {
+	where := &filter{}
+	where.add(`id <> ''`)
+	return accountList.page(ctx, s.main.search, where, p)
+}
+
 // UpdateAccount runs change on the stored account and stores what it leaves,
 // in one transaction; an error from change is returned as it is. CodeNotFound
 // when there is no such account.

@@ -61,6 +61,23 @@ func (s *Store) ListClients(ctx context.Context, accountID string) ([]*convoke.C
 	return list(ctx, s.main.read, scanClient, `SELECT `+clientColumns+` FROM clients WHERE account_id = ? ORDER BY name`, accountID)
 }
 
+var clientList = listing[*convoke.Client]{
+	order: convoke.ClientOrder, columns: clientColumns, from: `clients`, scan: scanClient,
+	keys: map[string][]column{
+		"name":       {text("name")},
+		"createdAt":  {number("created_at"), text("id")},
+		"updatedAt":  {number("updated_at"), text("id")},
+		"lastUsedAt": {number("last_used_at"), text("id")},
+	},
+}
+
+// PageClients reads a page of an account's clients.
+func (s *Store) PageClients(ctx context.Context, accountID string, p convoke.Page) ([]*convoke.Client, convoke.Mark, error) {
+	where := &filter{}
+	where.add(`account_id = ?`, accountID)
+	return clientList.page(ctx, s.main.search, where, p)
+}
+
 // UpdateClient runs change on the stored client inside one write transaction
 // and stores what it leaves. An error from change is returned as it is and
 // nothing is stored. CodeNotFound when the account has no such client,

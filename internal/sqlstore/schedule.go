@@ -72,13 +72,29 @@ func (s *Store) FindSchedule(ctx context.Context, accountID, id string) (*convok
 // ListSchedules returns an account's schedules, or with functionID those of
 // one function, the oldest first.
 func (s *Store) ListSchedules(ctx context.Context, accountID, functionID string) ([]*convoke.Schedule, error) {
+	all, _, err := s.PageSchedules(ctx, accountID, functionID, convoke.Page{})
+	return all, err
+}
+
+var scheduleList = listing[*convoke.Schedule]{
+	order: convoke.ScheduleOrder, columns: scheduleColumns, from: `schedules`, scan: scanSchedule,
+	keys: map[string][]column{
+		"createdAt":     {number("created_at"), text("id")},
+		"updatedAt":     {number("updated_at"), text("id")},
+		"nextExecution": {number("next_at"), text("id")},
+		"lastExecution": {number("last_at"), text("id")},
+	},
+}
+
+// PageSchedules reads a page of an account's schedules, or with functionID of
+// a function's.
+func (s *Store) PageSchedules(ctx context.Context, accountID, functionID string, p convoke.Page) ([]*convoke.Schedule, convoke.Mark, error) {
 	where := &filter{}
 	where.add(`account_id = ?`, accountID)
 	if functionID != "" {
 		where.add(`function_id = ?`, functionID)
 	}
-	return list(ctx, s.main.search, scanSchedule,
-		`SELECT `+scheduleColumns+` FROM schedules WHERE `+where.String()+` ORDER BY created_at, id`, where.args...)
+	return scheduleList.page(ctx, s.main.search, where, p)
 }
 
 // UpdateSchedule runs change on the stored schedule inside one write
@@ -239,6 +255,18 @@ func (s *Store) FinishRun(ctx context.Context, r *convoke.ScheduleRun) error {
 func (s *Store) ListRuns(ctx context.Context, accountID, scheduleID string, limit int) ([]*convoke.ScheduleRun, error) {
 	return list(ctx, s.main.read, scanRun,
 		`SELECT `+runColumns+` FROM schedule_runs WHERE account_id = ? AND schedule_id = ? ORDER BY due_at DESC LIMIT ?`, accountID, scheduleID, limit)
+}
+
+var runList = listing[*convoke.ScheduleRun]{
+	order: convoke.ScheduleRunOrder, columns: runColumns, from: `schedule_runs`, scan: scanRun,
+	keys: map[string][]column{"dueAt": {number("due_at")}},
+}
+
+// PageRuns reads a page of a schedule's runs.
+func (s *Store) PageRuns(ctx context.Context, accountID, scheduleID string, p convoke.Page) ([]*convoke.ScheduleRun, convoke.Mark, error) {
+	where := &filter{}
+	where.add(`account_id = ? AND schedule_id = ?`, accountID, scheduleID)
+	return runList.page(ctx, s.main.search, where, p)
 }
 
 // ListOpenRuns returns the runs of all accounts that are claimed or started,

@@ -79,6 +79,30 @@ func (s *Store) ListSecrets(ctx context.Context, accountID string) ([]*convoke.S
 		`SELECT `+secretColumns+` FROM secrets WHERE account_id = ? ORDER BY name`, accountID)
 }
 
+var secretList = listing[*convoke.StoredSecret]{
+	order: convoke.SecretOrder, columns: secretColumns, from: `secrets`, scan: scanSecret,
+	keys: map[string][]column{
+		"name":      {text("name")},
+		"createdAt": {number("created_at"), text("name")},
+		"updatedAt": {number("updated_at"), text("name")},
+	},
+}
+
+// PageSecrets reads a page of an account's secrets without what is sealed, the
+// platform's own only with system.
+func (s *Store) PageSecrets(ctx context.Context, accountID string, system bool, p convoke.Page) ([]*convoke.StoredSecret, convoke.Mark, error) {
+	where := &filter{}
+	where.add(`account_id = ?`, accountID)
+	if !system {
+		prefix, names := convoke.SystemSecrets()
+		where.add(`substr(name, 1, ?) <> ?`, len(prefix), prefix)
+		for _, name := range names {
+			where.add(`name <> ?`, name)
+		}
+	}
+	return secretList.page(ctx, s.main.search, where, p)
+}
+
 // DeleteSecret returns CodeNotFound when there is none.
 func (s *Store) DeleteSecret(ctx context.Context, accountID, name string) error {
 	return s.main.write(ctx, func(t tx) error {

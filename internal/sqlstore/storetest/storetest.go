@@ -32,6 +32,7 @@ type Store interface {
 	convoke.ScheduleStore
 	convoke.ClientStore
 	convoke.GrantStore
+	convoke.PageStore
 }
 
 // Run runs the suite. Each test opens a store of its own, which open closes
@@ -88,6 +89,8 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"Clients", testClients},
 		{"Grants", testGrants},
 		{"ConcurrentGrants", testConcurrentGrants},
+		{"Pages", testPages},
+		{"Marks", testMarksAreText},
 		{"AccountsAreApart", testIsolation},
 		{"ConcurrentSaves", testConcurrentSaves},
 		{"ConcurrentUpdates", testConcurrentUpdates},
