@@ -76,6 +76,9 @@ func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*convo
 		if a, err = findAccountLocked(ctx, t, id); err != nil {
 			return err
 		}
+		if err := convoke.CheckCondition(ctx, convoke.KindAccount, id, a.Revision); err != nil {
+			return err
+		}
 		if err := change(a); err != nil {
 			return err
 		}

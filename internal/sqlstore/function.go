@@ -147,6 +147,9 @@ func (s *Store) changeFunction(ctx context.Context, accountID, id string, do fun
 		if f, err = lockFunction(ctx, t, accountID, id); err != nil {
 			return err
 		}
+		if err := convoke.CheckCondition(ctx, convoke.KindFunction, id, f.Revision); err != nil {
+			return err
+		}
 		if err := do(t, f); err != nil {
 			return err
 		}
@@ -188,6 +191,9 @@ func (s *Store) DeleteFunction(ctx context.Context, accountID, id string, check 
 	return s.main.write(ctx, func(t tx) error {
 		f, err := lockFunction(ctx, t, accountID, id)
 		if err != nil {
+			return err
+		}
+		if err := convoke.CheckCondition(ctx, convoke.KindFunction, id, f.Revision); err != nil {
 			return err
 		}
 		if err := check(f); err != nil {

@@ -85,9 +85,7 @@ func (s *Store) PageClients(ctx context.Context, accountID string, p convoke.Pag
 func (s *Store) UpdateClient(ctx context.Context, accountID, id string, change func(*convoke.Client) error) (*convoke.Client, error) {
 	var c *convoke.Client
 	err := s.main.write(ctx, func(t tx) (err error) {
-		c, err = find(ctx, t.conn, scanClient, missingClient,
-			`SELECT `+clientColumns+` FROM clients WHERE id = ? AND account_id = ?`+t.dialect.lockRow, id, accountID)
-		if err != nil {
+		if c, err = lockClient(ctx, t, accountID, id); err != nil {
 			return err
 		}
 		if err := change(c); err != nil {
@@ -113,12 +111,22 @@ func (s *Store) UpdateClient(ctx context.Context, accountID, id string, change f
 // has no such client.
 func (s *Store) RemoveClient(ctx context.Context, accountID, id string) error {
 	return s.main.write(ctx, func(t tx) error {
-		n, err := t.exec(ctx, `DELETE FROM clients WHERE id = ? AND account_id = ?`, id, accountID)
-		if err == nil && n == 0 {
-			return missingClient()
+		if _, err := lockClient(ctx, t, accountID, id); err != nil {
+			return err
 		}
+		_, err := t.exec(ctx, `DELETE FROM clients WHERE id = ? AND account_id = ?`, id, accountID)
 		return err
 	})
+}
+
+// lockClient reads a client that the transaction is going to change.
+func lockClient(ctx context.Context, t tx, accountID, id string) (*convoke.Client, error) {
+	c, err := find(ctx, t.conn, scanClient, missingClient,
+		`SELECT `+clientColumns+` FROM clients WHERE id = ? AND account_id = ?`+t.dialect.lockRow, id, accountID)
+	if err != nil {
+		return nil, err
+	}
+	return c, convoke.CheckCondition(ctx, convoke.KindClient, id, c.Revision)
 }
 
 // TouchClient records a use, to the minute. Of a client that is gone there is

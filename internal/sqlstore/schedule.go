@@ -104,9 +104,7 @@ func (s *Store) PageSchedules(ctx context.Context, accountID, functionID string,
 func (s *Store) UpdateSchedule(ctx context.Context, accountID, id string, change func(*convoke.Schedule) error) (*convoke.Schedule, error) {
 	var sc *convoke.Schedule
 	err := s.main.write(ctx, func(t tx) (err error) {
-		sc, err = find(ctx, t.conn, scanSchedule, missingSchedule(id),
-			`SELECT `+scheduleColumns+` FROM schedules WHERE account_id = ? AND id = ?`+t.dialect.lockRow, accountID, id)
-		if err != nil {
+		if sc, err = lockSchedule(ctx, t, accountID, id); err != nil {
 			return err
 		}
 		if err := change(sc); err != nil {
@@ -133,12 +131,22 @@ func (s *Store) UpdateSchedule(ctx context.Context, accountID, id string, change
 // none.
 func (s *Store) DeleteSchedule(ctx context.Context, accountID, id string) error {
 	return s.main.write(ctx, func(t tx) error {
-		n, err := t.exec(ctx, `DELETE FROM schedules WHERE account_id = ? AND id = ?`, accountID, id)
-		if err == nil && n == 0 {
-			return missingSchedule(id)()
+		if _, err := lockSchedule(ctx, t, accountID, id); err != nil {
+			return err
 		}
+		_, err := t.exec(ctx, `DELETE FROM schedules WHERE account_id = ? AND id = ?`, accountID, id)
 		return err
 	})
+}
+
+// lockSchedule reads a schedule that somebody is going to change.
+func lockSchedule(ctx context.Context, t tx, accountID, id string) (*convoke.Schedule, error) {
+	sc, err := find(ctx, t.conn, scanSchedule, missingSchedule(id),
+		`SELECT `+scheduleColumns+` FROM schedules WHERE account_id = ? AND id = ?`+t.dialect.lockRow, accountID, id)
+	if err != nil {
+		return nil, err
+	}
+	return sc, convoke.CheckCondition(ctx, convoke.KindSchedule, id, sc.Revision)
 }
 
 // NextScheduleAt is when the next schedule of any account is due; the zero

@@ -149,7 +149,7 @@ func lockUser(ctx context.Context, t tx, accountID, id string) (*convoke.User, i
 	if found == nil {
 		return nil, 0, missingUser(id)()
 	}
-	return found, governing, nil
+	return found, governing, convoke.CheckCondition(ctx, convoke.KindUser, id, found.Revision)
 }
 
 var userList = listing[*convoke.User]{

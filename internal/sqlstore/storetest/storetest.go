@@ -91,6 +91,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"ConcurrentGrants", testConcurrentGrants},
 		{"Pages", testPages},
 		{"Marks", testMarksAreText},
+		{"Conditions", testConditions},
 		{"AccountsAreApart", testIsolation},
 		{"ConcurrentSaves", testConcurrentSaves},
 		{"ConcurrentUpdates", testConcurrentUpdates},
