@@ -141,6 +141,7 @@ func (s schemas) operation(rt Route) operation {
 	}
 	if d.Request != nil {
 		op.RequestBody = &content{Required: !d.Optional, Content: s.body("application/json", d.Request)}
+		show(op.RequestBody.Content, examples()[d.ID].Request)
 	}
 	status := d.Status
 	if status == 0 {
@@ -153,6 +154,7 @@ func (s schemas) operation(rt Route) operation {
 			mediaType = "application/json"
 		}
 		success.Content = s.body(mediaType, d.Response)
+		show(success.Content, examples()[d.ID].Response)
 	}
 	success.Headers = d.headers()
 	op.Responses[strconv.Itoa(status)] = success
@@ -181,9 +183,9 @@ func (d Doc) paging() []Param {
 		{Name: "cursor", Type: "string", About: "where the page begins, from the Link header of the page before"},
 	}
 	if !slices.ContainsFunc(d.Query, func(p Param) bool { return p.Name == "limit" }) {
-		about := "at most so many, up to 1000"
+		about := "at most so many, up to 1000; 100 by default"
 		if d.Tagged {
-			about += "; all by default"
+			about = "at most so many, up to 1000; all by default"
 		}
 		out = append(out, Param{Name: "limit", Type: "integer", About: about})
 	}

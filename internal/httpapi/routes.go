@@ -190,7 +190,7 @@ func (s *server) routes() []Route {
 		{Method: "DELETE", Path: account + "/schedules/{schedule}", Rule: scheduling, Handle: s.removeSchedule, Match: convoke.KindSchedule, Doc: Doc{ID: "removeSchedule", Tag: "schedules",
 			Summary: "Remove a schedule with its runs", Status: http.StatusNoContent, Codes: codes(convoke.CodeNotFound)}},
 		{Method: "GET", Path: account + "/schedules/{schedule}/runs", Rule: schedules, Handle: s.listScheduleRuns, Doc: Doc{ID: "listScheduleRuns", Tag: "schedules",
-			Summary: "List how the newest runs of a schedule went, the newest first", Order: convoke.ScheduleRunOrder, Response: []api.ScheduleRun{}, Codes: codes(convoke.CodeInvalid, convoke.CodeNotFound)}},
+			Summary: "List how the newest runs of a schedule went, the newest first", Order: convoke.ScheduleRunOrder, Query: runQuery, Response: []api.ScheduleRun{}, Codes: codes(convoke.CodeInvalid, convoke.CodeNotFound)}},
 
 		{Method: "GET", Path: "/livez", Rule: Public, Handle: plain(s.Probes.Live), Quiet: true, Doc: Doc{ID: "live", Tag: "server",
 			Summary: "Does the process run?", Response: "", Media: "text/plain"}},

@@ -16,6 +16,7 @@ const upcoming = 5
 
 var (
 	scheduleQuery = []Param{{Name: "functionUuid", Type: "string", About: "only schedules of this function"}}
+	runQuery      = []Param{{Name: "limit", Type: "integer", About: "at most so many, up to 100, which is the default"}}
 )
 
 func (s *server) listSchedules(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
