@@ -66,7 +66,7 @@ var shown = []struct {
 	{as: "", op: "login", body: `{"username":"bob","password":"{reset}"}`, save: map[string]string{"bob": "bearer"}},
 	{as: "{bob}", op: "changePassword", body: `{"oldPassword":"{reset}","newPassword":"` + password + `"}`},
 	{as: "{bob}", op: "me"}, {as: "{bob}", op: "createOwnToken", body: `{"name":"laptop","roles":["developer"]}`}, {as: "{bob}", op: "listOwnTokens"},
-	{as: "admin", op: "getUser"}, {as: "admin", op: "listUsers"}, {as: "admin", op: "listActivities", query: "?noun=secret"},
+	{as: "admin", op: "getUser"}, {as: "admin", op: "listUsers"}, {as: "admin", op: "listActivities", query: "?noun=domain"},
 	{as: "developer", op: "listEvents"}, {as: "developer", op: "listRuntimes"},
 	{as: "", op: "discover"}, {as: "", op: "discoverService"}, {as: "", op: "oauthServer"}, {as: "", op: "openIDConfiguration"}, {as: "", op: "keySet"}, {as: "", op: "sentinelKeySet"},
 }
