@@ -39,15 +39,16 @@ const (
 
 // Codes that only Convoke has.
 const (
-	CodeUnauthorized   Code = "convoke.auth.unauthorized" // no token, or one that is wrong, expired or revoked
-	CodeForbidden      Code = "convoke.auth.forbidden"    // the token is good but may not do this
-	CodeLocked         Code = "convoke.auth.locked"       // too many failed sign-ins: wait
-	CodeThrottled      Code = "convoke.invoke.throttled"  // too many in flight or waiting
-	CodeLimitExceeded  Code = "convoke.limit.exceeded"    // an account's count limit (functions, versions, deployments)
-	CodeStorageFull    Code = "convoke.store.full"        // the disk is full: the change was refused, nothing was lost
-	CodeMethodNotKnown Code = "convoke.http.method-not-allowed"
-	CodeRouteNotFound  Code = "convoke.http.not-found"
-	CodeRequestTimeout Code = "convoke.http.timeout" // the body did not arrive in time
+	CodeUnauthorized    Code = "convoke.auth.unauthorized" // no token, or one that is wrong, expired or revoked
+	CodeForbidden       Code = "convoke.auth.forbidden"    // the token is good but may not do this
+	CodeLocked          Code = "convoke.auth.locked"       // too many failed sign-ins: wait
+	CodeThrottled       Code = "convoke.invoke.throttled"  // too many in flight or waiting
+	CodeLimitExceeded   Code = "convoke.limit.exceeded"    // an account's count limit (functions, versions, deployments)
+	CodeStorageFull     Code = "convoke.store.full"        // the disk is full: the change was refused, nothing was lost
+	CodeMethodNotKnown  Code = "convoke.http.method-not-allowed"
+	CodeRouteNotFound   Code = "convoke.http.not-found"
+	CodeRequestTimeout  Code = "convoke.http.timeout"             // the body did not arrive in time
+	CodeConditionFailed Code = "convoke.http.precondition-failed" // it is not what it was when the caller read it
 
 	CodeUnreadable Code = "convoke.secret.unreadable" // a secret cannot be decrypted: its row or the master key is not what it was
 )

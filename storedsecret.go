@@ -3,6 +3,8 @@ package convoke
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -49,6 +51,12 @@ const systemSecretPrefix = "LIVEPERSON_DEFAULT_"
 // secrets out unless they are asked for, and people cannot change them.
 func SystemSecret(name string) bool {
 	return systemSecrets[name] || strings.HasPrefix(name, systemSecretPrefix)
+}
+
+// SystemSecrets is what SystemSecret goes by, for who has to ask a database:
+// the beginning that their names share, and the names beside it.
+func SystemSecrets() (prefix string, names []string) {
+	return systemSecretPrefix, slices.Sorted(maps.Keys(systemSecrets))
 }
 
 // ValidateSecretName returns CodeValidation unless name is 1 to 100 characters

@@ -4,6 +4,7 @@ import "convoke"
 
 // Account describes a tenant, for the operator.
 type Account struct {
+	Tagged
 	ID         string                `json:"id"`
 	Name       string                `json:"name"`
 	Generation string                `json:"generation"` // V1 or V2: what discovery tells old tools
@@ -49,6 +50,7 @@ type UpdateAccountRequest struct {
 // AccountSettings are what an account's own people see and, but for the
 // limits, set.
 type AccountSettings struct {
+	Tagged
 	Name       string                `json:"name"`
 	Generation string                `json:"generation"`
 	Limits     convoke.AccountLimits `json:"limits"` // set by the operator

@@ -98,6 +98,7 @@ var Codes = []CodeInfo{
 	{convoke.CodeConflict, 409, "com.liveperson.faas.db.conflict", nil, "The name is taken, or another change is under way."},
 	{convoke.CodeActionNotAllowed, 409, "com.liveperson.faas.dm.action.not-allowed", nil, "The state of the function forbids it."},
 	{convoke.CodeLimitExceeded, 409, "convoke.limit.exceeded", nil, "A limit of the account is reached."},
+	{convoke.CodeConditionFailed, 412, "convoke.http.precondition-failed", nil, "It is not what it was when you read it."},
 	{convoke.CodePayloadTooLarge, 413, "com.liveperson.faas.ui.payload-too-large", nil, "The body is too large."},
 	{convoke.CodeBuildFailed, 422, "com.liveperson.faas.dm.build.general", nil, "The code cannot be bundled; problems says where."},
 	{convoke.CodeDeployFailed, 422, "com.liveperson.faas.dm.deploy.general", nil, "The bundle cannot be loaded."},

@@ -3,6 +3,7 @@ package api
 // Function is the part of a function that all its versions share (the
 // reference's function meta).
 type Function struct {
+	Tagged
 	UUID        string   `json:"uuid"`
 	Name        string   `json:"name"`
 	Description string   `json:"description"`

@@ -2,6 +2,7 @@ package api
 
 // Client describes an OAuth client without its secrets.
 type Client struct {
+	Tagged
 	ID           string         `json:"id"` // the client_id
 	Name         string         `json:"name"`
 	Public       bool           `json:"public"` // has no secret, proves itself by PKCE

@@ -4,6 +4,7 @@ import "encoding/json"
 
 // Schedule invokes a function at the times that a cron expression names.
 type Schedule struct {
+	Tagged
 	ID                   string         `json:"id"`
 	FunctionUUID         string         `json:"functionUuid"`
 	CronExpression       string         `json:"cronExpression"` // minute, hour, day of the month, month, day of the week; UTC

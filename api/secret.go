@@ -2,6 +2,7 @@ package api
 
 // Secret describes a secret. No answer of the API holds its value.
 type Secret struct {
+	Tagged
 	Name      string `json:"name"`
 	Type      string `json:"type"`    // String, Number, JSON
 	Version   int    `json:"version"` // from 1, raised by each change of the value

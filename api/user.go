@@ -5,6 +5,7 @@ import "convoke"
 // User describes a person who signs in. No answer holds a password but the one
 // that made it up.
 type User struct {
+	Tagged
 	ID                 string   `json:"id"`
 	LoginName          string   `json:"loginName"`
 	Roles              []string `json:"roles"`

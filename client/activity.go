@@ -23,6 +23,10 @@ type ActivityFilter struct {
 
 // Activities lists who changed what, newest first.
 func (c *Client) Activities(ctx context.Context, f ActivityFilter) ([]api.Activity, error) {
+	return call[[]api.Activity](ctx, c, request{method: http.MethodGet, path: "/activities", query: f.query()})
+}
+
+func (f ActivityFilter) query() url.Values {
 	q := url.Values{}
 	for _, a := range f.Actions {
 		q.Add("action", a)
@@ -42,5 +46,5 @@ func (c *Client) Activities(ctx context.Context, f ActivityFilter) ([]api.Activi
 			q.Set(name, strconv.FormatInt(n, 10))
 		}
 	}
-	return call[[]api.Activity](ctx, c, request{method: http.MethodGet, path: "/activities", query: q})
+	return q
 }

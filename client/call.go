@@ -23,11 +23,14 @@ type CallFilter struct {
 
 // Calls returns records of outbound calls, newest first.
 func (c *Client) Calls(ctx context.Context, f CallFilter) ([]api.Call, error) {
-	path := "/calls"
-	if f.FunctionID != "" {
-		path = "/functions/" + segment(f.FunctionID) + "/calls"
+	return call[[]api.Call](ctx, c, request{method: http.MethodGet, path: f.path(), query: f.query()})
+}
+
+func (f CallFilter) path() string {
+	if f.FunctionID == "" {
+		return "/calls"
 	}
-	return call[[]api.Call](ctx, c, request{method: http.MethodGet, path: path, query: f.query()})
+	return "/functions/" + segment(f.FunctionID) + "/calls"
 }
 
 func (f CallFilter) query() url.Values {

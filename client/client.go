@@ -16,6 +16,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 
@@ -59,6 +60,18 @@ type Client struct {
 	http      *http.Client
 	userAgent string
 	maxBody   int64
+	ifMatch   string
+}
+
+// IfMatch returns a client whose changes are made only while the thing is what
+// it was when it was read: etag is the ETag of what Function, Account,
+// Settings, FindUser by id, OAuthClient, Schedule or Secret returned.
+// CodeConditionFailed says that somebody has changed it since, and that nothing
+// was done. Without an ETag, as of an older server, there is no condition.
+func (c *Client) IfMatch(etag string) *Client {
+	conditional := *c
+	conditional.ifMatch = etag
+	return &conditional
 }
 
 // New checks c and returns a Client; CodeValidation for a URL or account that is none.
@@ -98,42 +111,53 @@ type request struct {
 
 // call makes a management call and decodes its answer.
 func call[T any](ctx context.Context, c *Client, r request) (T, error) {
-	var out T
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.timeout, callTimeout))
-	defer cancel()
-	body, _, err := c.roundTrip(ctx, r)
+	out, header, err := answer[T](ctx, c, r)
 	if err != nil {
 		return out, err
 	}
-	if len(bytes.TrimSpace(body)) == 0 {
-		return out, nil
-	}
-	if err := json.Unmarshal(body, &out); err != nil {
-		return out, &convoke.Error{Code: convoke.CodeInternal, Cause: err,
-			Message: fmt.Sprintf("the answer to %s %s cannot be understood; is %s a Convoke server?", r.method, r.path, c.root)}
+	if t, ok := any(out).(interface{ SetETag(string) }); ok && r.method == http.MethodGet && !reflect.ValueOf(t).IsNil() {
+		t.SetETag(header.Get("ETag"))
 	}
 	return out, nil
 }
 
-// roundTrip sends r and returns the body of a 2xx answer with its request id.
-func (c *Client) roundTrip(ctx context.Context, r request) (body []byte, requestID string, err error) {
+// answer is call with the headers of the answer.
+func answer[T any](ctx context.Context, c *Client, r request) (T, http.Header, error) {
+	var out T
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.timeout, callTimeout))
+	defer cancel()
+	body, header, err := c.roundTrip(ctx, r)
+	if err != nil {
+		return out, nil, err
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return out, header, nil
+	}
+	if err := json.Unmarshal(body, &out); err != nil {
+		return out, nil, &convoke.Error{Code: convoke.CodeInternal, Cause: err,
+			Message: fmt.Sprintf("the answer to %s %s cannot be understood; is %s a Convoke server?", r.method, r.path, c.root)}
+	}
+	return out, header, nil
+}
+
+// roundTrip sends r and returns the body of a 2xx answer with its headers.
+func (c *Client) roundTrip(ctx context.Context, r request) (body []byte, header http.Header, err error) {
 	resp, err := c.send(ctx, r)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	defer resp.Body.Close()
-	requestID = resp.Header.Get("X-Request-ID")
 	body, err = io.ReadAll(io.LimitReader(resp.Body, c.maxBody+1))
 	if err != nil {
-		return nil, requestID, c.unreachable(ctx, err)
+		return nil, resp.Header, c.unreachable(ctx, err)
 	}
 	if int64(len(body)) > c.maxBody {
-		return nil, requestID, convoke.Errorf(convoke.CodeInternal, "the answer to %s %s is larger than %d MiB", r.method, r.path, c.maxBody>>20)
+		return nil, resp.Header, convoke.Errorf(convoke.CodeInternal, "the answer to %s %s is larger than %d MiB", r.method, r.path, c.maxBody>>20)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return nil, requestID, api.ParseError(resp.StatusCode, resp.Header, body)
+		return nil, resp.Header, api.ParseError(resp.StatusCode, resp.Header, body)
 	}
-	return body, requestID, nil
+	return body, resp.Header, nil
 }
 
 // send makes a call, and once more with another token when the server refuses
@@ -194,6 +218,9 @@ func (c *Client) attempt(ctx context.Context, r request, body []byte, token conv
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.ifMatch != "" && r.method != http.MethodGet {
+		req.Header.Set("If-Match", c.ifMatch)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

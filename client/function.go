@@ -22,6 +22,10 @@ type FunctionFilter struct {
 
 // Functions lists the account's functions in order of name.
 func (c *Client) Functions(ctx context.Context, f FunctionFilter) ([]api.Function, error) {
+	return call[[]api.Function](ctx, c, request{method: http.MethodGet, path: "/functions", query: f.query()})
+}
+
+func (f FunctionFilter) query() url.Values {
 	q := url.Values{}
 	if f.Name != "" {
 		q.Set("functionName", f.Name)
@@ -32,7 +36,7 @@ func (c *Client) Functions(ctx context.Context, f FunctionFilter) ([]api.Functio
 	for _, s := range f.States {
 		q.Add("state", s)
 	}
-	return call[[]api.Function](ctx, c, request{method: http.MethodGet, path: "/functions", query: q})
+	return q
 }
 
 // Function returns a function with its versions, newest first, and its last

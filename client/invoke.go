@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -55,10 +56,8 @@ func (c *Client) invoke(ctx context.Context, path string, in api.InvokeRequest, 
 	if o.Caller != "" {
 		r.header.Set("LP-EventSource", o.Caller)
 	}
-	body, answered, err := c.roundTrip(ctx, r)
-	if answered != "" {
-		id = answered
-	}
+	body, header, err := c.roundTrip(ctx, r)
+	id = cmp.Or(header.Get("X-Request-ID"), id)
 	if err == nil && !json.Valid(body) {
 		err = convoke.Errorf(convoke.CodeInternal, "the answer is no JSON; is %s a Convoke server?", c.root)
 	}

@@ -18,6 +18,12 @@ func (c *Client) Secrets(ctx context.Context, system bool) ([]api.Secret, error)
 	return call[[]api.Secret](ctx, c, request{method: http.MethodGet, path: "/secrets", query: q})
 }
 
+// Secret returns what is known of a secret, but not its value; CodeNotFound
+// when there is none.
+func (c *Client) Secret(ctx context.Context, name string) (*api.Secret, error) {
+	return call[*api.Secret](ctx, c, request{method: http.MethodGet, path: "/secrets/" + segment(name)})
+}
+
 // SetSecret creates a secret or changes its value. CodeValidation for a bad
 // name or value, CodeLimitExceeded when the account has as many as it may.
 func (c *Client) SetSecret(ctx context.Context, name string, in api.SetSecretRequest) (*api.Secret, error) {

@@ -69,6 +69,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"watch":      noNeg(cmdWatch),
 	"expect":     noNeg(cmdExpect),
 	"readme":     noNeg(cmdReadme),
+	"document":   noNeg(cmdDocument),
 	"interrupt":  noNeg(cmdInterrupt),
 	"tools":      noNeg(cmdTools),
 	"signin":     noNeg(cmdSignIn),

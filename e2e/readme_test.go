@@ -23,12 +23,24 @@ func cmdReadme(ts *testscript.TestScript, args []string) {
 		ts.Fatalf("the README has no section %q", heading)
 	}
 	section, _, _ = strings.Cut(section, "\n## ")
+	runBlocks(ts, section)
+}
+
+// cmdDocument runs all commands of a page of the documentation, in the same way.
+func cmdDocument(ts *testscript.TestScript, args []string) {
+	need(ts, args, 1, "document NAME")
+	text, err := os.ReadFile(filepath.Join("../docs", args[0]))
+	ts.Check(err)
+	runBlocks(ts, string(text))
+}
+
+func runBlocks(ts *testscript.TestScript, text string) {
 	var script strings.Builder
-	for _, block := range shellBlock.FindAllStringSubmatch(section, -1) {
+	for _, block := range shellBlock.FindAllStringSubmatch(text, -1) {
 		script.WriteString(block[1])
 	}
 	if script.Len() == 0 {
-		ts.Fatalf("the section %q has no commands", heading)
+		ts.Fatalf("there are no commands in it")
 	}
 	ts.Check(os.Symlink(binary, ts.MkAbs("bin")))
 	examples, err := filepath.Abs("../examples")

@@ -88,11 +88,6 @@ func hashPassword(ctx context.Context, password convoke.Secret) (string, error) 
 	return auth.HashPassword(ctx, password)
 }
 
-// Users returns the account's users in order of login name.
-func (s *Service) Users(ctx context.Context, accountID string) ([]*convoke.User, error) {
-	return s.store.ListUsers(ctx, accountID)
-}
-
 // User returns a user, or CodeNotFound.
 func (s *Service) User(ctx context.Context, accountID, id string) (*convoke.User, error) {
 	return s.store.FindUser(ctx, accountID, id)

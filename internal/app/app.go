@@ -191,8 +191,8 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	a.handler, err = httpapi.New(httpapi.Config{
 		Functions: a.function,
 		Tester:    &invoke.Tester{Service: a.invoke, Store: a.store, Flush: a.runlog.Flush},
-		Log:       a.runlog, Logs: a.store, Metrics: a.metric, Invocations: a.store, Activities: a.store, Auth: a.auth, Accounts: a.account, OAuth: a.oauth,
-		Domains: a.domain, Calls: a.store, Secrets: a.secret, Schedules: a.schedule,
+		Log:       a.runlog, Logs: a.store, Metrics: a.metric, Activities: a.store, Pages: a.store, Auth: a.auth, Accounts: a.account, OAuth: a.oauth,
+		Domains: a.domain, Secrets: a.secret, Schedules: a.schedule,
 		Identity: identity,
 		Gateway:  httpapi.Gateway{Invoke: gw.Invoke, Event: gw.Event, Implemented: gw.Implemented},
 		Probes: httpapi.Probes{

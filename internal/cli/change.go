@@ -145,14 +145,17 @@ func sameContent(a, b *api.Manifest) bool {
 func (ch *change) none() bool { return ch.fn != nil && ch.meta == nil && ch.manifest == nil }
 
 // save carries the change out and returns the function as it is then. It is
-// refused with CodeRevision when somebody saved after the comparison, and with
-// what the server finds wrong with the files.
+// refused with CodeRevision or CodeConditionFailed when somebody changed the
+// function after the comparison, and with what the server finds wrong with the
+// files.
 func (ch *change) save(ctx context.Context, c *client.Client) (*api.Function, error) {
 	if ch.fn == nil {
 		return ch.saveNew(ctx, c)
 	}
 	if ch.meta != nil {
-		if _, err := c.UpdateFunction(ctx, ch.fn.UUID, *ch.meta); err != nil && convoke.ErrorCode(err) != convoke.CodeUnchanged {
+		// The manifest names the version it comes from; of the rest only this
+		// says that it still is what was compared.
+		if _, err := c.IfMatch(ch.fn.ETag).UpdateFunction(ctx, ch.fn.UUID, *ch.meta); err != nil && convoke.ErrorCode(err) != convoke.CodeUnchanged {
 			return nil, err
 		}
 	}

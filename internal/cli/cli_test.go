@@ -186,7 +186,7 @@ func TestExitCodesCoverAllCodes(t *testing.T) {
 		convoke.CodeTimeout, convoke.CodeLimitReached, convoke.CodeValidation, convoke.CodeValidationSyntax, convoke.CodeValidationLambda,
 		convoke.CodeValidationTooLong, convoke.CodeActionNotAllowed, convoke.CodeBuildFailed, convoke.CodeDeployFailed, convoke.CodeRevision,
 		convoke.CodeConflict, convoke.CodeNotFound, convoke.CodePayloadTooLarge, convoke.CodeUnauthorized, convoke.CodeForbidden,
-		convoke.CodeThrottled, convoke.CodeLocked, convoke.CodeLimitExceeded, convoke.CodeStorageFull, convoke.CodeRouteNotFound,
+		convoke.CodeThrottled, convoke.CodeLocked, convoke.CodeLimitExceeded, convoke.CodeStorageFull, convoke.CodeRouteNotFound, convoke.CodeConditionFailed,
 	} {
 		if got := exitOf(&convoke.Error{Code: code}); got == ExitFailure {
 			t.Errorf("%s has no exit code", code)

@@ -294,7 +294,7 @@ func (a *app) ensure(ctx context.Context, c *client.Client, name string, p *proj
 		update.Skills = &f.skills
 	}
 	if update.Description != nil || update.Skills != nil {
-		if _, err := c.UpdateFunction(ctx, fn.UUID, update); err != nil && convoke.ErrorCode(err) != convoke.CodeUnchanged {
+		if _, err := c.IfMatch(fn.ETag).UpdateFunction(ctx, fn.UUID, update); err != nil && convoke.ErrorCode(err) != convoke.CodeUnchanged {
 			return nil, false, err
 		}
 	}

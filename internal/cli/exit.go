@@ -77,7 +77,7 @@ func exitOf(err error) int {
 		return ExitAuth
 	case convoke.CodeFunctionNotFound, convoke.CodeNotFound, convoke.CodeRouteNotFound:
 		return ExitNotFound
-	case convoke.CodeActionNotAllowed, convoke.CodeConflict, convoke.CodeRevision, convoke.CodeUnchanged:
+	case convoke.CodeActionNotAllowed, convoke.CodeConflict, convoke.CodeRevision, convoke.CodeConditionFailed, convoke.CodeUnchanged:
 		return ExitConflict
 	case convoke.CodeBuildFailed, convoke.CodeDeployFailed:
 		return ExitBuild
@@ -112,7 +112,7 @@ func hint(err error) string {
 			return "convoke serve starts a server here; --url or CONVOKE_URL name another"
 		}
 		return again(e)
-	case convoke.CodeRevision:
+	case convoke.CodeRevision, convoke.CodeConditionFailed:
 		return "run the command again: it starts from the newest version"
 	case convoke.CodeThrottled, convoke.CodeLocked:
 		return again(e)

@@ -39,7 +39,10 @@ type fake struct {
 	bodies      map[string]string // last body by method and path without ids
 	answer      func(w http.ResponseWriter, body []byte)
 	url         string
+	meddle      func(*api.Function) // somebody else, after a function was read
 }
+
+func etagOf(fn *api.Function) string { return strconv.Quote(fn.Description + "." + fn.State) }
 
 func newFake(t *testing.T) *fake {
 	t.Helper()
@@ -77,11 +80,23 @@ func newFake(t *testing.T) *fake {
 		f.functions = append(f.functions, fn)
 		reply(w, fn)
 	})
-	handle("GET /functions/{id}", f.with(func(w http.ResponseWriter, fn *api.Function, _ []byte) { reply(w, fn) }))
-	handle("PUT /functions/{id}", f.with(func(w http.ResponseWriter, fn *api.Function, body []byte) {
-		json.Unmarshal(body, fn)
+	handle("GET /functions/{id}", f.with(func(w http.ResponseWriter, fn *api.Function, _ []byte) {
+		w.Header().Set("ETag", etagOf(fn))
 		reply(w, fn)
+		if f.meddle != nil {
+			f.meddle(fn)
+		}
 	}))
+	handle("PUT /functions/{id}", func(w http.ResponseWriter, r *http.Request, body []byte) {
+		f.with(func(w http.ResponseWriter, fn *api.Function, body []byte) {
+			if tag := r.Header.Get("If-Match"); tag != "" && tag != etagOf(fn) {
+				refuse(w, convoke.Errorf(convoke.CodeConditionFailed, "it was changed"))
+				return
+			}
+			json.Unmarshal(body, fn)
+			reply(w, fn)
+		})(w, r, body)
+	})
 	handle("DELETE /functions/{id}", f.with(func(w http.ResponseWriter, fn *api.Function, _ []byte) {
 		f.functions = slices.DeleteFunc(f.functions, func(x *api.Function) bool { return x == fn })
 		w.WriteHeader(http.StatusNoContent)

@@ -15,17 +15,18 @@ import (
 
 func (a *app) list() *cobra.Command {
 	var filter client.FunctionFilter
+	var f listFlags
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List functions",
-		Example: "  convoke list\n  convoke list --event conversational_command --json",
+		Example: "  convoke list\n  convoke list --event conversational_command --json\n  convoke list --sort -updatedAt --limit 10",
 		Args:    args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.client()
 			if err != nil {
 				return err
 			}
-			list, err := c.Functions(cmd.Context(), filter)
+			list, err := listed(cmd.Context(), c, client.FunctionList(filter), f)
 			if err != nil {
 				return err
 			}
@@ -52,6 +53,7 @@ func (a *app) list() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&filter.EventID, "event", "", "only functions of this event")
 	cmd.Flags().StringSliceVar(&filter.States, "state", nil, "only functions in this state; may be repeated")
+	f.add(cmd, convoke.FunctionOrder)
 	return cmd
 }
 
@@ -156,6 +158,8 @@ func (a *app) remove() *cobra.Command {
 				if err := a.undeployAndWait(cmd.Context(), c, fn); err != nil {
 					return err
 				}
+			} else {
+				c = c.IfMatch(fn.ETag) // what was agreed to
 			}
 			if err := c.DeleteFunction(cmd.Context(), fn.UUID); err != nil {
 				return err

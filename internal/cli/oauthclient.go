@@ -78,7 +78,8 @@ func (a *app) printSecret(c *api.ClientWithSecret) error {
 }
 
 func (a *app) clientList() *cobra.Command {
-	return &cobra.Command{
+	var f listFlags
+	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the account's clients, without their secrets",
 		Long:    "Lists the programs that are registered with the authorization server. A secret\nis shown when it is made and never again. Needs the role admin.",
@@ -89,7 +90,7 @@ func (a *app) clientList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			list, err := c.Clients(cmd.Context())
+			list, err := listed(cmd.Context(), c, client.ClientList(), f)
 			if err != nil {
 				return err
 			}
@@ -103,6 +104,8 @@ func (a *app) clientList() *cobra.Command {
 			return a.table(rows)
 		},
 	}
+	f.add(cmd, convoke.ClientOrder)
+	return cmd
 }
 
 func clientState(c api.Client) string {

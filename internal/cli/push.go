@@ -184,7 +184,8 @@ func (u *pushed) since() string {
 func (a *app) carryOut(ctx context.Context, c *client.Client, u *pushed, wait time.Duration) error {
 	done := map[string]string{"create": "created", "change": "changed"}[u.Result]
 	fn, err := u.change.save(ctx, c)
-	if convoke.ErrorCode(err) == convoke.CodeRevision {
+	switch convoke.ErrorCode(err) {
+	case convoke.CodeRevision, convoke.CodeConditionFailed:
 		err = &hinted{err, "somebody saved in between; push again to see what differs"}
 	}
 	if err != nil {

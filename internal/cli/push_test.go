@@ -323,3 +323,35 @@ func TestDeployNames(t *testing.T) {
 	s.want(ExitOK, nil, []string{"a is undeployed\nc is undeployed\n"}, "undeploy", "a", "c")
 	s.want(ExitUsage, nil, []string{"NAME is missing"}, "undeploy")
 }
+
+// TestPushDoesNotOverwrite: what somebody else wrote between the comparison
+// and the push stays.
+func TestPushDoesNotOverwrite(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	s.want(ExitOK, nil, nil, "init", "greeting")
+	s.want(ExitOK, nil, nil, "push", "greeting", "--yes")
+	s.fake.mu.Lock()
+	s.fake.meddle = func(fn *api.Function) { fn.Description = "by somebody else" }
+	s.fake.mu.Unlock()
+	config := strings.Replace(s.read("functions/greeting/config.json"), `"description": ""`, `"description": "mine"`, 1)
+	if err := os.WriteFile(filepath.Join(s.dir, "functions/greeting/config.json"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.want(ExitConflict, nil, []string{"it was changed", "push again to see what differs"}, "push", "greeting", "--yes")
+	if got := s.fake.functions[0].Description; got != "by somebody else" {
+		t.Errorf("the description is %q", got)
+	}
+}
+
+func TestListFlags(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	s.want(ExitOK, nil, nil, "list", "--limit", "5", "--sort", "-updatedAt")
+	if got := s.fake.requests[len(s.fake.requests)-1]; got != "GET /functions?limit=5&sort=-updatedAt" {
+		t.Errorf("the request was %s", got)
+	}
+	s.want(ExitUsage, nil, []string{"--sort takes one of name, createdAt, updatedAt"}, "list", "--sort", "colour")
+	s.want(ExitUsage, nil, []string{"--limit takes 0 or more"}, "list", "--limit", "-1")
+	s.want(ExitOK, []string{"sort by loginName, createdAt"}, nil, "user", "list", "--help")
+}

@@ -128,7 +128,8 @@ func nextLine(sc *api.Schedule) string {
 }
 
 func (a *app) scheduleList() *cobra.Command {
-	return &cobra.Command{
+	var f listFlags
+	cmd := &cobra.Command{
 		Use:               "list [NAME|UUID]",
 		Short:             "List the account's schedules, or those of one function",
 		Example:           "  convoke schedule list\n  convoke schedule list weekly-report --json",
@@ -147,7 +148,7 @@ func (a *app) scheduleList() *cobra.Command {
 					return err
 				}
 			}
-			list, err := c.Schedules(cmd.Context(), id)
+			list, err := listed(cmd.Context(), c, client.ScheduleList(id), f)
 			if err != nil {
 				return err
 			}
@@ -168,6 +169,8 @@ func (a *app) scheduleList() *cobra.Command {
 			return a.table(rows)
 		},
 	}
+	f.add(cmd, convoke.ScheduleOrder)
+	return cmd
 }
 
 func scheduleState(sc api.Schedule) string {

@@ -10,6 +10,7 @@ import (
 
 	"convoke"
 	"convoke/api"
+	"convoke/client"
 )
 
 func (a *app) tokenCommand() *cobra.Command {
@@ -102,6 +103,7 @@ func (a *app) tokenCreateRemote(cmd *cobra.Command, own bool, in api.CreateToken
 
 func (a *app) tokenList() *cobra.Command {
 	var own bool
+	var f listFlags
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the account's tokens, without their text",
@@ -113,11 +115,11 @@ func (a *app) tokenList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			tokens := c.Tokens
+			tokens := client.TokenList()
 			if own {
-				tokens = c.OwnTokens
+				tokens = client.OwnTokenList()
 			}
-			list, err := tokens(cmd.Context())
+			list, err := listed(cmd.Context(), c, tokens, f)
 			if err != nil {
 				return err
 			}
@@ -136,6 +138,7 @@ func (a *app) tokenList() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&own, "own", false, "only your own")
+	f.add(cmd, convoke.TokenOrder)
 	return cmd
 }
 

@@ -74,15 +74,16 @@ func (a *app) userPasswordDone(u *api.UserPasswordResponse, format string, args 
 }
 
 func (a *app) userList() *cobra.Command {
-	return &cobra.Command{
+	var f listFlags
+	cmd := &cobra.Command{
 		Use: "list", Short: "List the account's users", Long: "Lists the users of the account. Needs the role admin.",
-		Example: "  convoke user list", Args: args(),
+		Example: "  convoke user list\n  convoke user list --sort -lastLoginAt", Args: args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.client()
 			if err != nil {
 				return err
 			}
-			list, err := c.Users(cmd.Context())
+			list, err := listed(cmd.Context(), c, client.UserList(), f)
 			if err != nil {
 				return err
 			}
@@ -96,6 +97,8 @@ func (a *app) userList() *cobra.Command {
 			return a.table(rows)
 		},
 	}
+	f.add(cmd, convoke.UserOrder)
+	return cmd
 }
 
 func userState(u api.User) string {

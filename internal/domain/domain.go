@@ -56,11 +56,6 @@ func (s *Service) Add(ctx context.Context, by *convoke.Principal, accountID, tex
 	return d, nil
 }
 
-// List returns an account's allowed domains in order of name and port.
-func (s *Service) List(ctx context.Context, accountID string) ([]*convoke.Domain, error) {
-	return s.store.ListDomains(ctx, accountID)
-}
-
 // Remove ends what an entry allows and returns the entry; CodeNotFound when
 // there is none with that id.
 func (s *Service) Remove(ctx context.Context, accountID, id string) (*convoke.Domain, error) {

@@ -48,7 +48,7 @@ func TestLife(t *testing.T) {
 	if diff := cmp.Diff(want, d, cmpopts.IgnoreFields(convoke.Domain{}, "ID", "CreatedAt")); diff != "" || d.ID == "" || d.CreatedAt.IsZero() {
 		t.Errorf("added %+v (-want +got):\n%s", d, diff)
 	}
-	list, err := s.List(t.Context(), account)
+	list, err := s.store.ListDomains(t.Context(), account)
 	if diff := cmp.Diff([]*convoke.Domain{d}, list); err != nil || diff != "" {
 		t.Errorf("listed with error %v (-want +got):\n%s", err, diff)
 	}
@@ -56,7 +56,7 @@ func TestLife(t *testing.T) {
 	if diff := cmp.Diff(d, removed); err != nil || diff != "" {
 		t.Errorf("removed with error %v (-want +got):\n%s", err, diff)
 	}
-	if list, err := s.List(t.Context(), account); err != nil || len(list) != 0 {
+	if list, err := s.store.ListDomains(t.Context(), account); err != nil || len(list) != 0 {
 		t.Errorf("after the removal: %v, error %v", list, err)
 	}
 	if got := []string{account, account}; !cmp.Equal(got, *changes) {

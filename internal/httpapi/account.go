@@ -10,15 +10,16 @@ import (
 )
 
 func (s *server) listAccounts(w http.ResponseWriter, r *http.Request, _ *convoke.Principal) error {
-	accounts, err := s.Accounts.Accounts(r.Context())
+	q := queryOf(r)
+	p := q.page(r, convoke.AccountOrder, 0, pageMost)
+	if q.err != nil {
+		return q.err
+	}
+	accounts, next, err := s.Pages.PageAccounts(r.Context(), p.Page)
 	if err != nil {
 		return err
 	}
-	out := make([]api.Account, len(accounts))
-	for i, a := range accounts {
-		out[i] = api.NewAccount(a)
-	}
-	return httpx.WriteJSON(w, http.StatusOK, out)
+	return writeList(w, r, p, next, bodies(accounts, api.NewAccount))
 }
 
 func (s *server) createAccount(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
@@ -44,7 +45,7 @@ func (s *server) getAccount(w http.ResponseWriter, r *http.Request, _ *convoke.P
 	if err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, api.NewAccount(a))
+	return httpx.WriteTagged(w, r, a.Revision(), api.NewAccount(a))
 }
 
 func (s *server) updateAccount(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
@@ -78,7 +79,7 @@ func (s *server) getSettings(w http.ResponseWriter, r *http.Request, by *convoke
 	if err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, settingsBody(a))
+	return httpx.WriteTagged(w, r, a.Revision(), settingsBody(a))
 }
 
 func (s *server) updateSettings(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {

@@ -50,21 +50,17 @@ func (s *server) listActivities(w http.ResponseWriter, r *http.Request, by *conv
 		From:    q.time("from", time.Time{}),
 		To:      q.time("to", time.Time{}),
 		Before:  q.number("before", 1, 1<<53, 0),
-		Limit:   int(q.number("limit", 1, 1000, 100)),
 	}
 	if len(filter.Actions) > 50 {
 		q.fail("action", "given at most 50 times")
 	}
+	p := q.page(r, convoke.ActivityOrder, 100, pageMost)
 	if q.err != nil {
 		return q.err
 	}
-	activities, err := s.Activities.ListActivities(r.Context(), by.AccountID, filter)
+	activities, next, err := s.Pages.PageActivities(r.Context(), by.AccountID, filter, p.Page)
 	if err != nil {
 		return err
 	}
-	out := make([]api.Activity, len(activities))
-	for i, a := range activities {
-		out[i] = api.NewActivity(a)
-	}
-	return httpx.WriteJSON(w, http.StatusOK, out)
+	return writeRecords(w, r, p, next, bodies(activities, api.NewActivity))
 }

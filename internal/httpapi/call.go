@@ -7,7 +7,6 @@ import (
 
 	"convoke"
 	"convoke/api"
-	"convoke/internal/httpx"
 )
 
 var callOutcomes = []convoke.CallOutcome{convoke.CallOK, convoke.CallRefused, convoke.CallLimited, convoke.CallFailed}
@@ -27,19 +26,15 @@ func (s *server) listCalls(w http.ResponseWriter, r *http.Request, by *convoke.P
 		From:       q.time("from", time.Time{}),
 		To:         q.time("to", time.Time{}),
 		Before:     q.number("before", 0, 1<<62, 0),
-		Limit:      int(q.number("limit", 1, logLimit, 100)),
 	}
+	p := q.page(r, convoke.CallOrder, 100, logLimit)
 	if q.err != nil {
 		return q.err
 	}
 	settle(r.Context(), s.Log.FlushCalls)
-	calls, err := s.Calls.ListCalls(r.Context(), by.AccountID, filter)
+	calls, next, err := s.Pages.PageCalls(r.Context(), by.AccountID, filter, p.Page)
 	if err != nil {
 		return err
 	}
-	out := make([]api.Call, len(calls))
-	for i, c := range calls {
-		out[i] = api.NewCall(c)
-	}
-	return httpx.WriteJSON(w, http.StatusOK, out)
+	return writeRecords(w, r, p, next, bodies(calls, api.NewCall))
 }

@@ -119,19 +119,28 @@ func (s *server) undeploy(w http.ResponseWriter, r *http.Request, by *convoke.Pr
 }
 
 func (s *server) listAccountDeployments(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
-	deployments, err := s.Functions.AccountDeployments(r.Context(), by.AccountID)
-	if err != nil {
-		return err
-	}
-	return httpx.WriteJSON(w, http.StatusOK, deploymentBodies(deployments))
+	return s.pageDeployments(w, r, by, "")
 }
 
 func (s *server) listDeployments(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
-	deployments, err := s.Functions.Deployments(r.Context(), by.AccountID, r.PathValue("uuid"))
+	f, err := s.Functions.Get(r.Context(), by.AccountID, r.PathValue("uuid"))
 	if err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, deploymentBodies(deployments))
+	return s.pageDeployments(w, r, by, f.ID)
+}
+
+func (s *server) pageDeployments(w http.ResponseWriter, r *http.Request, by *convoke.Principal, functionID string) error {
+	q := queryOf(r)
+	p := q.page(r, convoke.DeploymentOrder, 0, pageMost)
+	if q.err != nil {
+		return q.err
+	}
+	deployments, next, err := s.Pages.PageDeployments(r.Context(), by.AccountID, functionID, p.Page)
+	if err != nil {
+		return err
+	}
+	return writeList(w, r, p, next, bodies(deployments, deploymentBody))
 }
 
 func (s *server) countDeployments(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
@@ -140,14 +149,6 @@ func (s *server) countDeployments(w http.ResponseWriter, r *http.Request, by *co
 		return err
 	}
 	return httpx.WriteJSON(w, http.StatusOK, deployed)
-}
-
-func deploymentBodies(deployments []*convoke.Deployment) []api.Deployment {
-	out := make([]api.Deployment, len(deployments))
-	for i, d := range deployments {
-		out[i] = deploymentBody(d)
-	}
-	return out
 }
 
 func deploymentBody(d *convoke.Deployment) api.Deployment {

@@ -9,15 +9,16 @@ import (
 )
 
 func (s *server) listDomains(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
-	domains, err := s.Domains.List(r.Context(), by.AccountID)
+	q := queryOf(r)
+	p := q.page(r, convoke.DomainOrder, 0, pageMost)
+	if q.err != nil {
+		return q.err
+	}
+	domains, next, err := s.Pages.PageDomains(r.Context(), by.AccountID, p.Page)
 	if err != nil {
 		return err
 	}
-	out := make([]api.Domain, len(domains))
-	for i, d := range domains {
-		out[i] = api.NewDomain(d)
-	}
-	return httpx.WriteJSON(w, http.StatusOK, out)
+	return writeList(w, r, p, next, bodies(domains, api.NewDomain))
 }
 
 func (s *server) addDomain(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {

@@ -22,18 +22,15 @@ func (s *server) listFunctions(w http.ResponseWriter, r *http.Request, by *convo
 		EventID: q.text("eventId", 60),
 		Name:    q.text("functionName", 200),
 	}
+	p := q.page(r, convoke.FunctionOrder, 0, pageMost)
 	if q.err != nil {
 		return q.err
 	}
-	functions, err := s.Functions.List(r.Context(), by.AccountID, filter)
+	functions, next, err := s.Pages.PageFunctions(r.Context(), by.AccountID, filter, p.Page)
 	if err != nil {
 		return err
 	}
-	out := make([]api.Function, len(functions))
-	for i, f := range functions {
-		out[i] = functionBody(f)
-	}
-	return httpx.WriteJSON(w, http.StatusOK, out)
+	return writeList(w, r, p, next, bodies(functions, functionBody))
 }
 
 func (s *server) countFunctions(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
@@ -72,12 +69,12 @@ func (s *server) getFunction(w http.ResponseWriter, r *http.Request, by *convoke
 		return err
 	}
 	out := functionBody(f)
-	out.Versions = manifests(versions)
+	out.Versions = bodies(versions, manifest)
 	if len(deployments) > 0 {
 		last := deploymentBody(deployments[0])
 		out.LastDeployment = &last
 	}
-	return httpx.WriteJSON(w, http.StatusOK, out)
+	return httpx.WriteTagged(w, r, f.Revision(), out)
 }
 
 func (s *server) updateFunction(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {

@@ -61,23 +61,22 @@ type Identity struct {
 // Config wires the API. Every member but RuntimeBuilds, BodyTimeout, Identity,
 // Extra, V1, Drain and Observe is required.
 type Config struct {
-	Functions   *function.Service
-	Tester      Tester
-	Log         *runlog.Log
-	Logs        convoke.LogStore
-	Metrics     *metric.Recorder
-	Invocations convoke.InvocationStore
-	Activities  convoke.ActivityStore
-	Domains     *domain.Service
-	Calls       convoke.CallStore
-	Secrets     *secret.Service
-	Schedules   *schedule.Service
-	Auth        *auth.Auth
-	Accounts    *people.Service
-	OAuth       *oauth.Server
-	Gateway     Gateway
-	Probes      Probes
-	Identity    Identity
+	Functions  *function.Service
+	Tester     Tester
+	Log        *runlog.Log
+	Logs       convoke.LogStore
+	Metrics    *metric.Recorder
+	Activities convoke.ActivityStore
+	Pages      convoke.PageStore
+	Domains    *domain.Service
+	Secrets    *secret.Service
+	Schedules  *schedule.Service
+	Auth       *auth.Auth
+	Accounts   *people.Service
+	OAuth      *oauth.Server
+	Gateway    Gateway
+	Probes     Probes
+	Identity   Identity
 	// RuntimeBuilds are the exact builds by runtime name, such as "26.2.0".
 	RuntimeBuilds map[string]string
 	Limits        convoke.Limits
@@ -128,8 +127,8 @@ func New(c Config) (http.Handler, error) {
 func (c *Config) check() error {
 	for name, missing := range map[string]bool{
 		"Functions": c.Functions == nil, "Tester": c.Tester == nil, "Log": c.Log == nil, "Logs": c.Logs == nil,
-		"Metrics": c.Metrics == nil, "Invocations": c.Invocations == nil, "Activities": c.Activities == nil, "Auth": c.Auth == nil, "Accounts": c.Accounts == nil, "OAuth": c.OAuth == nil, "Logger": c.Logger == nil,
-		"Domains": c.Domains == nil, "Calls": c.Calls == nil, "Secrets": c.Secrets == nil, "Schedules": c.Schedules == nil,
+		"Metrics": c.Metrics == nil, "Activities": c.Activities == nil, "Pages": c.Pages == nil, "Auth": c.Auth == nil, "Accounts": c.Accounts == nil, "OAuth": c.OAuth == nil, "Logger": c.Logger == nil,
+		"Domains": c.Domains == nil, "Secrets": c.Secrets == nil, "Schedules": c.Schedules == nil,
 		"Discovery": c.Discovery.Generations == nil,
 		"Gateway":   c.Gateway.Invoke == nil || c.Gateway.Event == nil || c.Gateway.Implemented == nil,
 		"Probes":    c.Probes.Live == nil || c.Probes.Ready == nil || c.Probes.Metrics == nil,

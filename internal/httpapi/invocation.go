@@ -31,21 +31,17 @@ func (s *server) listInvocations(w http.ResponseWriter, r *http.Request, by *con
 		To:         q.time("to", time.Time{}),
 		Outcomes:   oneOf(q, "outcome", outcomes),
 		RequestID:  q.text("requestId", textLength),
-		Limit:      int(q.number("limit", 1, logLimit, 100)),
 	}
+	p := q.page(r, convoke.InvocationOrder, 100, logLimit)
 	if q.err != nil {
 		return q.err
 	}
 	settle(r.Context(), s.Metrics.Flush)
-	records, err := s.Invocations.QueryInvocations(r.Context(), by.AccountID, filter)
+	records, next, err := s.Pages.PageInvocations(r.Context(), by.AccountID, filter, p.Page)
 	if err != nil {
 		return err
 	}
-	out := make([]api.Invocation, len(records))
-	for i, v := range records {
-		out[i] = invocationBody(v)
-	}
-	return httpx.WriteJSON(w, http.StatusOK, out)
+	return writeRecords(w, r, p, next, bodies(records, invocationBody))
 }
 
 func invocationBody(v convoke.Invocation) api.Invocation {

@@ -51,22 +51,21 @@ func (s *server) queryLogs(w http.ResponseWriter, r *http.Request, by *convoke.P
 	}
 	q := queryOf(r)
 	filter := logFilter(q, id)
-	filter.Limit = int(q.number("limit", 1, logLimit, 100))
+	// The older way to say sort=id.
 	order := oneOf(q, "order", []string{"desc", "asc"})
-	filter.Ascending = len(order) > 0 && order[0] == "asc"
+	if len(order) > 0 && order[0] == "asc" && q.values.Get("sort") == "" {
+		q.values.Set("sort", "id")
+	}
+	p := q.page(r, convoke.LogOrder, 100, logLimit)
 	if q.err != nil {
 		return q.err
 	}
 	settle(r.Context(), s.Log.Flush)
-	entries, err := s.Logs.QueryLogs(r.Context(), by.AccountID, filter)
+	entries, next, err := s.Pages.PageLogs(r.Context(), by.AccountID, filter, p.Page)
 	if err != nil {
 		return err
 	}
-	out := make([]api.LogEntry, len(entries))
-	for i, e := range entries {
-		out[i] = api.NewLogEntry(e)
-	}
-	return httpx.WriteJSON(w, http.StatusOK, out)
+	return writeRecords(w, r, p, next, bodies(entries, api.NewLogEntry))
 }
 
 func (s *server) exportLogs(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {

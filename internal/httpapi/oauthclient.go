@@ -14,15 +14,16 @@ import (
 const defaultGrace = 24 * time.Hour
 
 func (s *server) listClients(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
-	all, err := s.OAuth.ListClients(r.Context(), by.AccountID)
+	q := queryOf(r)
+	p := q.page(r, convoke.ClientOrder, 0, pageMost)
+	if q.err != nil {
+		return q.err
+	}
+	clients, next, err := s.Pages.PageClients(r.Context(), by.AccountID, p.Page)
 	if err != nil {
 		return err
 	}
-	out := make([]api.Client, len(all))
-	for i, c := range all {
-		out[i] = clientBody(c)
-	}
-	return httpx.WriteJSON(w, http.StatusOK, out)
+	return writeList(w, r, p, next, bodies(clients, clientBody))
 }
 
 func (s *server) getClient(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
@@ -30,7 +31,7 @@ func (s *server) getClient(w http.ResponseWriter, r *http.Request, by *convoke.P
 	if err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, clientBody(c))
+	return httpx.WriteTagged(w, r, c.Revision(), clientBody(c))
 }
 
 func (s *server) createClient(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {

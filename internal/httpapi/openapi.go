@@ -48,12 +48,18 @@ type (
 		Schema      schema `json:"schema"`
 	}
 	content struct {
-		Description string           `json:"description,omitempty"`
-		Required    bool             `json:"required,omitempty"`
-		Content     map[string]media `json:"content,omitempty"`
+		Description string            `json:"description,omitempty"`
+		Required    bool              `json:"required,omitempty"`
+		Headers     map[string]header `json:"headers,omitempty"`
+		Content     map[string]media  `json:"content,omitempty"`
+	}
+	header struct {
+		Description string `json:"description"`
+		Schema      schema `json:"schema"`
 	}
 	media struct {
-		Schema schema `json:"schema"`
+		Schema  schema          `json:"schema"`
+		Example json.RawMessage `json:"example,omitempty"`
 	}
 	components struct {
 		SecuritySchemes map[string]any    `json:"securitySchemes"`
@@ -75,7 +81,7 @@ const bearerScheme = "bearer"
 
 // apiVersion changes with the wire contract: additions raise the second
 // number, anything else the first.
-const apiVersion = "2.1"
+const apiVersion = "2.2"
 
 // openAPI describes the routes.
 func openAPI(routes []Route) document {
@@ -122,11 +128,20 @@ func (s schemas) operation(rt Route) operation {
 	for _, m := range pathParam.FindAllStringSubmatch(rt.Path, -1) {
 		op.Parameters = append(op.Parameters, parameter{Name: m[1], In: "path", Required: true, Schema: schema{Type: "string"}})
 	}
-	for _, p := range d.Query {
+	for _, p := range append(slices.Clone(d.Query), d.paging()...) {
 		op.Parameters = append(op.Parameters, parameter{Name: p.Name, In: "query", Description: p.About, Schema: p.schema()})
+	}
+	if rt.Match != "" {
+		op.Parameters = append(op.Parameters, parameter{Name: "If-Match", In: "header", Schema: schema{Type: "string"},
+			Description: "change it only if it still has this ETag"})
+	}
+	if d.Tagged {
+		op.Parameters = append(op.Parameters, parameter{Name: "If-None-Match", In: "header", Schema: schema{Type: "string"},
+			Description: "answer only if the ETag is not this one"})
 	}
 	if d.Request != nil {
 		op.RequestBody = &content{Required: !d.Optional, Content: s.body("application/json", d.Request)}
+		show(op.RequestBody.Content, examples()[d.ID].Request)
 	}
 	status := d.Status
 	if status == 0 {
@@ -139,8 +154,13 @@ func (s schemas) operation(rt Route) operation {
 			mediaType = "application/json"
 		}
 		success.Content = s.body(mediaType, d.Response)
+		show(success.Content, examples()[d.ID].Response)
 	}
+	success.Headers = d.headers()
 	op.Responses[strconv.Itoa(status)] = success
+	if d.Tagged {
+		op.Responses["304"] = content{Description: "You have it already: it has the ETag of If-None-Match."}
+	}
 	s.failures(op.Responses, rt)
 	if d.Form != nil {
 		s.form(&op, d.Form)
@@ -148,10 +168,52 @@ func (s schemas) operation(rt Route) operation {
 	return op
 }
 
+// paging are the parameters that all lists share. A list of records has a
+// limit of its own.
+func (d Doc) paging() []Param {
+	if len(d.Order.Fields) == 0 {
+		return nil
+	}
+	var sorts []string
+	for _, field := range d.Order.Fields {
+		sorts = append(sorts, field, "-"+field)
+	}
+	out := []Param{
+		{Name: "sort", Type: "string", About: "by this field, with a leading - from the end; " + d.Order.Own + " by default", Values: sorts},
+		{Name: "cursor", Type: "string", About: "where the page begins, from the Link header of the page before"},
+	}
+	if !slices.ContainsFunc(d.Query, func(p Param) bool { return p.Name == "limit" }) {
+		about := "at most so many, up to 1000; 100 by default"
+		if d.Tagged {
+			about = "at most so many, up to 1000; all by default"
+		}
+		out = append(out, Param{Name: "limit", Type: "integer", About: about})
+	}
+	return out
+}
+
+// headers are those of a successful answer.
+func (d Doc) headers() map[string]header {
+	out := map[string]header{}
+	if len(d.Order.Fields) > 0 {
+		out["Link"] = header{Description: `the next page, as <…>; rel="next" (RFC 8288); absent with the last one`, Schema: schema{Type: "string"}}
+	}
+	if d.Tagged {
+		out["ETag"] = header{Description: "what the answer is now (RFC 9110)", Schema: schema{Type: "string"}}
+	}
+	return out
+}
+
 // failures adds an answer per HTTP status. The reference's status 901 has no
 // place in the format, so it stands with whatever else there may be.
 func (s schemas) failures(responses map[string]content, rt Route) {
 	all := append(codes(convoke.CodeInternal), rt.Doc.Codes...)
+	if len(rt.Doc.Order.Fields) > 0 || rt.Match != "" {
+		all = append(all, convoke.CodeInvalid)
+	}
+	if rt.Match != "" {
+		all = append(all, convoke.CodeConditionFailed)
+	}
 	if !rt.Rule.public {
 		all = append(all, convoke.CodeUnauthorized, convoke.CodeForbidden)
 	}
@@ -239,6 +301,9 @@ func (s schemas) members(t reflect.Type, out *schema) {
 		name, options, _ := strings.Cut(tag, ",")
 		if name == "" {
 			panic(fmt.Sprintf("httpapi: member %s of %s has no JSON name", f.Name, t))
+		}
+		if name == "-" {
+			continue // a header
 		}
 		out.Properties[name] = s.of(f.Type)
 		if !strings.Contains(options, "omit") {

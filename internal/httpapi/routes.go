@@ -16,7 +16,10 @@ type Route struct {
 	Rule   Rule
 	Handle Handler
 	Quiet  bool // successes are logged at Debug
-	Doc    Doc
+	// Match is the kind of thing that the route changes and whose revision the
+	// header If-Match can demand; "" refuses the header.
+	Match string
+	Doc   Doc
 }
 
 // Doc describes a route in the OpenAPI document. Path parameters, the answers
@@ -26,12 +29,14 @@ type Doc struct {
 	Tag      string
 	Summary  string
 	Query    []Param
-	Request  any    // a value of the body's type; nil: none
-	Optional bool   // the body may be left out
-	Form     any    // a value of the type of a form instead of Request
-	Response any    // a value of the answer's type; nil: none
-	Media    string // of the answer; "" is application/json
-	Status   int    // of success; 0 is 200
+	Order    convoke.Order // of a list that is read by pages
+	Tagged   bool          // the answer has an ETag
+	Request  any           // a value of the body's type; nil: none
+	Optional bool          // the body may be left out
+	Form     any           // a value of the type of a form instead of Request
+	Response any           // a value of the answer's type; nil: none
+	Media    string        // of the answer; "" is application/json
+	Status   int           // of success; 0 is 200
 	Codes    []convoke.Code
 	Hidden   bool // not in the document
 }
@@ -71,18 +76,18 @@ func (s *server) routes() []Route {
 	}
 	table := []Route{
 		{Method: "GET", Path: account + "/functions", Rule: read.WrongIsForbidden(), Handle: s.listFunctions, Doc: Doc{ID: "listFunctions", Tag: "functions",
-			Summary: "List functions in order of name", Query: functionQuery, Response: []api.Function{}, Codes: codes(convoke.CodeInvalid)}},
+			Summary: "List functions in order of name", Order: convoke.FunctionOrder, Tagged: true, Query: functionQuery, Response: []api.Function{}, Codes: codes(convoke.CodeInvalid)}},
 		{Method: "POST", Path: account + "/functions", Rule: write, Handle: s.createFunction, Doc: Doc{ID: "createFunction", Tag: "functions",
 			Summary: "Create a function; its code follows with saveManifest", Request: api.CreateFunctionRequest{}, Response: api.Function{}, Status: http.StatusCreated,
 			Codes: codes(convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeConflict, convoke.CodeLimitExceeded, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
 		{Method: "GET", Path: account + "/functions/count", Rule: read, Handle: s.countFunctions, Doc: Doc{ID: "countFunctions", Tag: "functions",
 			Summary: "Count the functions", Response: 0}},
 		{Method: "GET", Path: oneFn, Rule: read, Handle: s.getFunction, Doc: Doc{ID: "getFunction", Tag: "functions",
-			Summary: "Get a function with all its versions, newest first", Response: api.Function{}, Codes: codes(convoke.CodeFunctionNotFound)}},
-		{Method: "PUT", Path: oneFn, Rule: write, Handle: s.updateFunction, Doc: Doc{ID: "updateFunction", Tag: "functions",
+			Summary: "Get a function with all its versions, newest first", Tagged: true, Response: api.Function{}, Codes: codes(convoke.CodeFunctionNotFound)}},
+		{Method: "PUT", Path: oneFn, Rule: write, Handle: s.updateFunction, Match: convoke.KindFunction, Doc: Doc{ID: "updateFunction", Tag: "functions",
 			Summary: "Change description or skills; skills hold at once", Request: api.UpdateFunctionRequest{}, Response: api.Function{},
 			Codes: codes(convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeFunctionNotFound, convoke.CodeUnchanged, convoke.CodeActionNotAllowed, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
-		{Method: "DELETE", Path: oneFn, Rule: write, Handle: s.removeFunction, Doc: Doc{ID: "removeFunction", Tag: "functions",
+		{Method: "DELETE", Path: oneFn, Rule: write, Handle: s.removeFunction, Match: convoke.KindFunction, Doc: Doc{ID: "removeFunction", Tag: "functions",
 			Summary: "Remove a function that is not deployed, with all its versions", Status: http.StatusNoContent,
 			Codes: codes(convoke.CodeFunctionNotFound, convoke.CodeActionNotAllowed)}},
 		{Method: "POST", Path: oneFn + "/test", Rule: invoke, Handle: s.testFunction, Doc: Doc{ID: "testFunction", Tag: "functions",
@@ -92,18 +97,18 @@ func (s *server) routes() []Route {
 		{Method: "PUT", Path: oneFn + "/manifest", Rule: write, Handle: s.saveManifest, Doc: Doc{ID: "saveManifest", Tag: "versions",
 			Summary: "Save code and settings as a new version", Request: api.ManifestRequest{}, Response: api.Function{}, Codes: saveCodes}},
 		{Method: "GET", Path: oneFn + "/versions", Rule: read, Handle: s.listVersions, Doc: Doc{ID: "listVersions", Tag: "versions",
-			Summary: "List the stored versions, newest first", Response: []api.Manifest{}, Codes: codes(convoke.CodeFunctionNotFound)}},
+			Summary: "List the stored versions, newest first", Order: convoke.VersionOrder, Tagged: true, Response: []api.Manifest{}, Codes: codes(convoke.CodeFunctionNotFound)}},
 		{Method: "GET", Path: oneFn + "/versions/{version}", Rule: read, Handle: s.getVersion, Doc: Doc{ID: "getVersion", Tag: "versions",
-			Summary: "Get one version", Response: api.Manifest{}, Codes: codes(convoke.CodeInvalid, convoke.CodeFunctionNotFound, convoke.CodeNotFound)}},
+			Summary: "Get one version", Tagged: true, Response: api.Manifest{}, Codes: codes(convoke.CodeInvalid, convoke.CodeFunctionNotFound, convoke.CodeNotFound)}},
 		{Method: "POST", Path: oneFn + "/versions/{version}/restore", Rule: write, Handle: s.restoreVersion, Doc: Doc{ID: "restoreVersion", Tag: "versions",
 			Summary: "Save an old version's content as the newest; it is not deployed", Response: api.Function{}, Codes: append(codes(convoke.CodeNotFound), saveCodes...)}},
 
 		{Method: "GET", Path: account + "/deployments", Rule: read, Handle: s.listAccountDeployments, Doc: Doc{ID: "listAccountDeployments", Tag: "deployments",
-			Summary: "List the newest deployment of every function", Response: []api.Deployment{}}},
+			Summary: "List the newest deployment of every function", Order: convoke.DeploymentOrder, Tagged: true, Response: []api.Deployment{}}},
 		{Method: "GET", Path: account + "/deployments/count", Rule: read, Handle: s.countDeployments, Doc: Doc{ID: "countDeployments", Tag: "deployments",
 			Summary: "Count the deployed functions", Response: 0}},
 		{Method: "GET", Path: oneFn + "/deployments", Rule: read, Handle: s.listDeployments, Doc: Doc{ID: "listDeployments", Tag: "deployments",
-			Summary: "List a function's deployments, newest first", Response: []api.Deployment{}, Codes: codes(convoke.CodeFunctionNotFound)}},
+			Summary: "List a function's deployments, newest first", Order: convoke.DeploymentOrder, Tagged: true, Response: []api.Deployment{}, Codes: codes(convoke.CodeFunctionNotFound)}},
 		{Method: "POST", Path: account + "/deployments/{uuid}", Rule: deploy, Handle: s.deploy, Doc: deployDoc("deploy", "Deploy a version, the newest unless the body names one")},
 		{Method: "PATCH", Path: account + "/deployments/{uuid}", Rule: deploy, Handle: s.deploy, Doc: deployDoc("redeploy", "The same as deploy; the reference's tools tell the two apart")},
 		{Method: "DELETE", Path: account + "/deployments/{uuid}", Rule: deploy, Handle: s.undeploy, Doc: Doc{ID: "undeploy", Tag: "deployments",
@@ -117,7 +122,7 @@ func (s *server) routes() []Route {
 		{Method: "GET", Path: account + "/events/{event}/isImplemented", Rule: invoke, Handle: plainFor(gw.Implemented), Quiet: true, Doc: Doc{ID: "isImplemented", Tag: "invocations",
 			Summary: "Ask whether a deployed function listens to an event", Query: callerQuery, Response: api.Implemented{}}},
 		{Method: "GET", Path: oneFn + "/invocations", Rule: report, Handle: s.listInvocations, Doc: Doc{ID: "listInvocations", Tag: "invocations",
-			Summary: "List records of invocations, newest first", Query: invocationQuery, Response: []api.Invocation{}, Codes: codes(convoke.CodeInvalid, convoke.CodeFunctionNotFound)}},
+			Summary: "List records of invocations, newest first", Order: convoke.InvocationOrder, Query: invocationQuery, Response: []api.Invocation{}, Codes: codes(convoke.CodeInvalid, convoke.CodeFunctionNotFound)}},
 		{Method: "GET", Path: account + "/reports/invocations/{uuid}", Rule: report, Handle: s.reportInvocations, Doc: Doc{ID: "reportInvocations", Tag: "invocations",
 			Summary: "Get a function's histogram of invocations", Query: reportQuery, Response: api.InvocationReport{}, Codes: codes(convoke.CodeInvalid, convoke.CodeFunctionNotFound)}},
 		{Method: "GET", Path: account + "/reports/invocationCounts", Rule: report, Handle: s.countInvocations, Doc: Doc{ID: "countInvocations", Tag: "invocations",
@@ -131,12 +136,12 @@ func (s *server) routes() []Route {
 		{Method: "GET", Path: account + "/logs/stream", Rule: logs, Handle: s.streamLogs, Doc: streamDoc("streamAccountLogs", "Watch the logs of all functions")},
 
 		{Method: "GET", Path: oneFn + "/calls", Rule: logs, Handle: s.listCalls, Doc: Doc{ID: "listCalls", Tag: "calls",
-			Summary: "List a function's outbound calls, newest first", Query: callQuery, Response: []api.Call{}, Codes: codes(convoke.CodeInvalid, convoke.CodeFunctionNotFound)}},
+			Summary: "List a function's outbound calls, newest first", Order: convoke.CallOrder, Query: callQuery, Response: []api.Call{}, Codes: codes(convoke.CodeInvalid, convoke.CodeFunctionNotFound)}},
 		{Method: "GET", Path: account + "/calls", Rule: logs, Handle: s.listCalls, Doc: Doc{ID: "listAccountCalls", Tag: "calls",
-			Summary: "List the outbound calls of all functions, newest first", Query: callQuery, Response: []api.Call{}, Codes: codes(convoke.CodeInvalid)}},
+			Summary: "List the outbound calls of all functions, newest first", Order: convoke.CallOrder, Query: callQuery, Response: []api.Call{}, Codes: codes(convoke.CodeInvalid)}},
 
 		{Method: "GET", Path: account + "/domains", Rule: domain, Handle: s.listDomains, Doc: Doc{ID: "listDomains", Tag: "domains",
-			Summary: "List the domains that functions may call, in order of name and port", Response: []api.Domain{}}},
+			Summary: "List the domains that functions may call, in order of name and port", Order: convoke.DomainOrder, Tagged: true, Response: []api.Domain{}}},
 		{Method: "POST", Path: account + "/domains", Rule: permit, Handle: s.addDomain, Doc: Doc{ID: "addDomain", Tag: "domains",
 			Summary: "Allow a domain; it holds for the next call", Request: api.AddDomainRequest{}, Response: api.Domain{}, Status: http.StatusCreated,
 			Codes: codes(convoke.CodeInvalid, convoke.CodeInvalidDomain, convoke.CodeConflict, convoke.CodeLimitExceeded, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
@@ -149,7 +154,7 @@ func (s *server) routes() []Route {
 			Summary: "List the runtimes, the default first", Response: []api.Runtime{}}},
 
 		{Method: "GET", Path: account + "/tokens", Rule: tokens, Handle: s.listTokens, Doc: Doc{ID: "listTokens", Tag: "tokens",
-			Summary: "List the account's tokens, without their texts", Response: []api.Token{}}},
+			Summary: "List the account's tokens, without their texts", Order: convoke.TokenOrder, Tagged: true, Response: []api.Token{}}},
 		{Method: "POST", Path: account + "/tokens", Rule: tokens, Handle: s.createToken, Doc: Doc{ID: "createToken", Tag: "tokens",
 			Summary: "Issue a token; its text is in this answer only", Request: api.CreateTokenRequest{}, Response: api.CreateTokenResponse{}, Status: http.StatusCreated,
 			Codes: codes(convoke.CodeInvalid, convoke.CodeValidation, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
@@ -157,33 +162,35 @@ func (s *server) routes() []Route {
 			Summary: "Revoke a token", Status: http.StatusNoContent, Codes: codes(convoke.CodeNotFound)}},
 
 		{Method: "GET", Path: account + "/secrets", Rule: secrets, Handle: s.listSecrets, Doc: Doc{ID: "listSecrets", Tag: "secrets",
-			Summary: "List the secrets in order of name; no answer holds a value", Query: secretQuery, Response: []api.Secret{}, Codes: codes(convoke.CodeInvalid)}},
+			Summary: "List the secrets in order of name; no answer holds a value", Order: convoke.SecretOrder, Tagged: true, Query: secretQuery, Response: []api.Secret{}, Codes: codes(convoke.CodeInvalid)}},
 		{Method: "POST", Path: account + "/secrets", Rule: sealing, Handle: s.createSecret, Doc: Doc{ID: "createSecret", Tag: "secrets",
 			Summary: "Create a secret", Request: api.CreateSecretRequest{}, Response: api.Secret{}, Status: http.StatusCreated,
 			Codes: codes(convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeConflict, convoke.CodeLimitExceeded, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
-		{Method: "PUT", Path: account + "/secrets/{secret}", Rule: sealing, Handle: s.setSecret, Doc: Doc{ID: "setSecret", Tag: "secrets",
+		{Method: "GET", Path: account + "/secrets/{secret}", Rule: secrets, Handle: s.getSecret, Doc: Doc{ID: "getSecret", Tag: "secrets",
+			Summary: "Get what is known of a secret; no answer holds a value", Tagged: true, Response: api.Secret{}, Codes: codes(convoke.CodeNotFound)}},
+		{Method: "PUT", Path: account + "/secrets/{secret}", Rule: sealing, Handle: s.setSecret, Match: convoke.KindSecret, Doc: Doc{ID: "setSecret", Tag: "secrets",
 			Summary: "Change the value of a secret, or create it with status 201", Request: api.SetSecretRequest{}, Response: api.Secret{},
 			Codes: codes(convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeLimitExceeded, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
-		{Method: "DELETE", Path: account + "/secrets/{secret}", Rule: sealing, Handle: s.removeSecret, Doc: Doc{ID: "removeSecret", Tag: "secrets",
+		{Method: "DELETE", Path: account + "/secrets/{secret}", Rule: sealing, Handle: s.removeSecret, Match: convoke.KindSecret, Doc: Doc{ID: "removeSecret", Tag: "secrets",
 			Summary: "Remove a secret", Status: http.StatusNoContent, Codes: codes(convoke.CodeValidation, convoke.CodeNotFound)}},
 		{Method: "POST", Path: "/api/master-key/rotate", Rule: Permission(convoke.PermAccountManage), Handle: s.rotateKey, Doc: Doc{ID: "rotateKey", Tag: "secrets",
 			Summary: "Make a new master key and seal the secrets of all accounts with it; takes a token of the first account", Response: api.KeyRotation{},
 			Codes: codes(convoke.CodeConflict, convoke.CodeStorageFull)}},
 
 		{Method: "GET", Path: account + "/schedules", Rule: schedules, Handle: s.listSchedules, Doc: Doc{ID: "listSchedules", Tag: "schedules",
-			Summary: "List the schedules, the oldest first", Query: scheduleQuery, Response: []api.Schedule{}, Codes: codes(convoke.CodeInvalid)}},
+			Summary: "List the schedules, the oldest first", Order: convoke.ScheduleOrder, Tagged: true, Query: scheduleQuery, Response: []api.Schedule{}, Codes: codes(convoke.CodeInvalid)}},
 		{Method: "POST", Path: account + "/schedules", Rule: scheduling, Handle: s.createSchedule, Doc: Doc{ID: "createSchedule", Tag: "schedules",
 			Summary: "Schedule a deployed function", Request: api.ScheduleRequest{}, Response: api.Schedule{}, Status: http.StatusCreated,
 			Codes: codes(convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeFunctionNotFound, convoke.CodeActionNotAllowed, convoke.CodeLimitExceeded, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
 		{Method: "GET", Path: account + "/schedules/{schedule}", Rule: schedules, Handle: s.getSchedule, Doc: Doc{ID: "getSchedule", Tag: "schedules",
-			Summary: "Get a schedule with the times that come next", Response: api.Schedule{}, Codes: codes(convoke.CodeNotFound)}},
-		{Method: "PUT", Path: account + "/schedules/{schedule}", Rule: scheduling, Handle: s.updateSchedule, Doc: Doc{ID: "updateSchedule", Tag: "schedules",
+			Summary: "Get a schedule with the times that come next", Tagged: true, Response: api.Schedule{}, Codes: codes(convoke.CodeNotFound)}},
+		{Method: "PUT", Path: account + "/schedules/{schedule}", Rule: scheduling, Handle: s.updateSchedule, Match: convoke.KindSchedule, Doc: Doc{ID: "updateSchedule", Tag: "schedules",
 			Summary: "Change a schedule; absent members stay", Request: api.ScheduleRequest{}, Response: api.Schedule{},
 			Codes: codes(convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeNotFound, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
-		{Method: "DELETE", Path: account + "/schedules/{schedule}", Rule: scheduling, Handle: s.removeSchedule, Doc: Doc{ID: "removeSchedule", Tag: "schedules",
+		{Method: "DELETE", Path: account + "/schedules/{schedule}", Rule: scheduling, Handle: s.removeSchedule, Match: convoke.KindSchedule, Doc: Doc{ID: "removeSchedule", Tag: "schedules",
 			Summary: "Remove a schedule with its runs", Status: http.StatusNoContent, Codes: codes(convoke.CodeNotFound)}},
 		{Method: "GET", Path: account + "/schedules/{schedule}/runs", Rule: schedules, Handle: s.listScheduleRuns, Doc: Doc{ID: "listScheduleRuns", Tag: "schedules",
-			Summary: "List how the newest runs of a schedule went, the newest first", Query: runQuery, Response: []api.ScheduleRun{}, Codes: codes(convoke.CodeInvalid, convoke.CodeNotFound)}},
+			Summary: "List how the newest runs of a schedule went, the newest first", Order: convoke.ScheduleRunOrder, Query: runQuery, Response: []api.ScheduleRun{}, Codes: codes(convoke.CodeInvalid, convoke.CodeNotFound)}},
 
 		{Method: "GET", Path: "/livez", Rule: Public, Handle: plain(s.Probes.Live), Quiet: true, Doc: Doc{ID: "live", Tag: "server",
 			Summary: "Does the process run?", Response: "", Media: "text/plain"}},
@@ -217,7 +224,7 @@ func deployDoc(id, summary string) Doc {
 }
 
 func logDoc(id, summary string, ofFunction bool) Doc {
-	d := Doc{ID: id, Tag: "logs", Summary: summary, Query: append(slices.Clone(logQuery), Param{Name: "order", Type: "string", About: "newest first, unless asc", Values: []string{"desc", "asc"}}),
+	d := Doc{ID: id, Tag: "logs", Summary: summary, Order: convoke.LogOrder, Query: append(slices.Clone(logQuery), Param{Name: "order", Type: "string", About: "asc is the same as sort=id", Values: []string{"desc", "asc"}}),
 		Response: []api.LogEntry{}, Codes: codes(convoke.CodeInvalid)}
 	if ofFunction {
 		d.Codes = append(d.Codes, convoke.CodeFunctionNotFound)
@@ -267,7 +274,7 @@ var (
 	callQuery = append(slices.Clone(fromToQuery),
 		Param{Name: "host", Type: "string", About: "only calls of this host"},
 		Param{Name: "outcome", Type: "string", About: "only these", Repeated: true, Values: texts(callOutcomes)},
-		Param{Name: "before", Type: "integer", About: "only calls with a smaller id, for the next page"})
+		Param{Name: "before", Type: "integer", About: "only calls with a smaller id"})
 	logQuery = append(slices.Clone(fromToQuery),
 		Param{Name: "level", Type: "string", About: "only these levels", Repeated: true, Values: texts(convoke.LogLevels)},
 		Param{Name: "text", Type: "string", About: "only entries that contain it, in either case"},

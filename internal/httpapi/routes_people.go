@@ -24,18 +24,18 @@ func (s *server) peopleRoutes() []Route {
 	)
 	return []Route{
 		{Method: "GET", Path: "/api/accounts", Rule: manage, Handle: s.listAccounts, Doc: Doc{ID: "listAccounts", Tag: "accounts",
-			Summary: "List all accounts, the oldest first", Response: []api.Account{}}},
+			Summary: "List all accounts, the oldest first", Order: convoke.AccountOrder, Tagged: true, Response: []api.Account{}}},
 		{Method: "POST", Path: "/api/accounts", Rule: manage, Handle: s.createAccount, Doc: Doc{ID: "createAccount", Tag: "accounts",
 			Summary: "Create an account; the password of its first user is in this answer only", Request: api.CreateAccountRequest{}, Response: api.CreateAccountResponse{},
 			Status: http.StatusCreated, Codes: with(convoke.CodeConflict)}},
 		{Method: "GET", Path: oneAccount, Rule: manage, Handle: s.getAccount, Doc: Doc{ID: "getAccount", Tag: "accounts",
-			Summary: "Get an account", Response: api.Account{}, Codes: codes(convoke.CodeNotFound)}},
-		{Method: "PATCH", Path: oneAccount, Rule: manage, Handle: s.updateAccount, Doc: Doc{ID: "updateAccount", Tag: "accounts",
+			Summary: "Get an account", Tagged: true, Response: api.Account{}, Codes: codes(convoke.CodeNotFound)}},
+		{Method: "PATCH", Path: oneAccount, Rule: manage, Handle: s.updateAccount, Match: convoke.KindAccount, Doc: Doc{ID: "updateAccount", Tag: "accounts",
 			Summary: "Change an account; it holds from the next request on", Request: api.UpdateAccountRequest{}, Response: api.Account{},
 			Codes: with(convoke.CodeNotFound, convoke.CodeActionNotAllowed)}},
 		{Method: "GET", Path: account + "/settings", Rule: Permission(convoke.PermAccountRead), Handle: s.getSettings, Doc: Doc{ID: "getSettings", Tag: "accounts",
-			Summary: "Get the account's settings", Response: api.AccountSettings{}}},
-		{Method: "PATCH", Path: account + "/settings", Rule: Permission(convoke.PermAccountWrite), Handle: s.updateSettings, Doc: Doc{ID: "updateSettings", Tag: "accounts",
+			Summary: "Get the account's settings", Tagged: true, Response: api.AccountSettings{}}},
+		{Method: "PATCH", Path: account + "/settings", Rule: Permission(convoke.PermAccountWrite), Handle: s.updateSettings, Match: convoke.KindAccount, Doc: Doc{ID: "updateSettings", Tag: "accounts",
 			Summary: "Change the account's settings", Request: api.UpdateSettingsRequest{}, Response: api.AccountSettings{}, Codes: input}},
 		{Method: "GET", Path: account + "/limits", Rule: Permission(convoke.PermAccountRead), Handle: s.listLimits, Doc: Doc{ID: "listLimits", Tag: "accounts",
 			Summary: "List every limit of the account with what is used of it", Response: []api.Limit{}}},
@@ -59,16 +59,16 @@ func (s *server) peopleRoutes() []Route {
 			Codes: codes(convoke.CodeRouteNotFound, convoke.CodeUnauthorized, convoke.CodeForbidden, convoke.CodeConflict, convoke.CodeActionNotAllowed, convoke.CodeLocked, convoke.CodeUnavailable)}},
 
 		{Method: "GET", Path: account + "/users", Rule: people, Handle: s.listUsers, Doc: Doc{ID: "listUsers", Tag: "users",
-			Summary: "List the account's users in order of login name", Response: []api.User{}}},
+			Summary: "List the account's users in order of login name", Order: convoke.UserOrder, Tagged: true, Response: []api.User{}}},
 		{Method: "POST", Path: account + "/users", Rule: people, Handle: s.createUser, Doc: Doc{ID: "createUser", Tag: "users",
 			Summary: "Add a user; a password that is made up is in this answer only", Request: api.CreateUserRequest{}, Response: api.UserPasswordResponse{},
 			Status: http.StatusCreated, Codes: with(convoke.CodeConflict, convoke.CodeLimitExceeded)}},
 		{Method: "GET", Path: oneUser, Rule: people, Handle: s.getUser, Doc: Doc{ID: "getUser", Tag: "users",
-			Summary: "Get a user", Response: api.User{}, Codes: codes(convoke.CodeNotFound)}},
-		{Method: "PATCH", Path: oneUser, Rule: people, Handle: s.updateUser, Doc: Doc{ID: "updateUser", Tag: "users",
+			Summary: "Get a user", Tagged: true, Response: api.User{}, Codes: codes(convoke.CodeNotFound)}},
+		{Method: "PATCH", Path: oneUser, Rule: people, Handle: s.updateUser, Match: convoke.KindUser, Doc: Doc{ID: "updateUser", Tag: "users",
 			Summary: "Change a user's roles, disable or enable; it holds from the user's next request on", Request: api.UpdateUserRequest{}, Response: api.User{},
 			Codes: with(convoke.CodeNotFound, convoke.CodeActionNotAllowed)}},
-		{Method: "DELETE", Path: oneUser, Rule: people, Handle: s.removeUser, Doc: Doc{ID: "removeUser", Tag: "users",
+		{Method: "DELETE", Path: oneUser, Rule: people, Handle: s.removeUser, Match: convoke.KindUser, Doc: Doc{ID: "removeUser", Tag: "users",
 			Summary: "Remove a user with all sessions, and revoke the user's tokens", Status: http.StatusNoContent,
 			Codes: codes(convoke.CodeNotFound, convoke.CodeActionNotAllowed)}},
 		{Method: "POST", Path: oneUser + "/resetPassword", Rule: people, Handle: s.resetPassword, Doc: Doc{ID: "resetPassword", Tag: "users",
@@ -79,7 +79,7 @@ func (s *server) peopleRoutes() []Route {
 			Codes: with(convoke.CodeActionNotAllowed, convoke.CodeConflict, convoke.CodeLocked)}},
 
 		{Method: "GET", Path: account + "/users/me/tokens", Rule: Member, Handle: s.listOwnTokens, Doc: Doc{ID: "listOwnTokens", Tag: "tokens",
-			Summary: "List one's own tokens, without their texts", Response: []api.Token{}}},
+			Summary: "List one's own tokens, without their texts", Order: convoke.TokenOrder, Tagged: true, Response: []api.Token{}}},
 		{Method: "POST", Path: account + "/users/me/tokens", Rule: Member, Handle: s.createOwnToken, Doc: Doc{ID: "createOwnToken", Tag: "tokens",
 			Summary: "Issue a token that can do no more than oneself; its text is in this answer only", Request: api.CreateTokenRequest{}, Response: api.CreateTokenResponse{},
 			Status: http.StatusCreated, Codes: with(convoke.CodeActionNotAllowed, convoke.CodeLimitExceeded)}},
@@ -96,7 +96,7 @@ func (s *server) peopleRoutes() []Route {
 			Summary: "End a consent of a user, with all its tokens", Status: http.StatusNoContent, Codes: codes(convoke.CodeNotFound)}},
 
 		{Method: "GET", Path: account + "/activities", Rule: Permission(convoke.PermActivityRead), Handle: s.listActivities, Doc: Doc{ID: "listActivities", Tag: "activities",
-			Summary: "List who changed what, newest first", Query: activityQuery, Response: []api.Activity{}, Codes: codes(convoke.CodeInvalid)}},
+			Summary: "List who changed what, newest first", Order: convoke.ActivityOrder, Query: activityQuery, Response: []api.Activity{}, Codes: codes(convoke.CodeInvalid)}},
 	}
 }
 
@@ -109,7 +109,6 @@ var (
 		{Name: "actor", Type: "string", About: "only by the user or token with this id"},
 		{Name: "from", Type: "date-time", About: "inclusive; RFC 3339 or Unix milliseconds"},
 		{Name: "to", Type: "date-time", About: "exclusive; RFC 3339 or Unix milliseconds"},
-		{Name: "limit", Type: "integer", About: "at most so many, up to 1000; 100 by default"},
-		{Name: "before", Type: "integer", About: "only those with a smaller id: the next page"},
+		{Name: "before", Type: "integer", About: "only those with a smaller id"},
 	}
 )

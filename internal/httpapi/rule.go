@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 
@@ -61,6 +62,9 @@ func (rl Rule) check(p *convoke.Principal, account string) error {
 
 // guard puts the route's rule before its handler.
 func (s *server) guard(rt Route) httpx.Handler {
+	if rt.changes() {
+		rt.Handle = conditional(rt)
+	}
 	if rt.Rule.public {
 		return func(w http.ResponseWriter, r *http.Request) error { return rt.Handle(w, r, nil) }
 	}
@@ -78,6 +82,41 @@ func (s *server) guard(rt Route) httpx.Handler {
 			return err
 		}
 		return rt.Handle(w, r, p)
+	}
+}
+
+// changes reports whether the route is for changing something. Invocations are
+// not, and pay nothing for what others need.
+func (rt *Route) changes() bool { return rt.Method != http.MethodGet && !rt.Quiet }
+
+// conditional makes the change of a route depend on the header If-Match.
+// Nobody who sends one to a route that knows no condition may believe that it
+// held.
+func conditional(rt Route) Handler {
+	return func(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
+		revisions, any, given, err := httpx.Revisions(r)
+		switch {
+		case err != nil:
+			return err
+		case given && rt.Match == "":
+			return convoke.Errorf(convoke.CodeConditionFailed, "this request cannot be made to depend on an ETag; leave out If-Match")
+		case given:
+			c := convoke.Condition{Kind: rt.Match, ID: matched(r, rt.Match), Revisions: revisions, Any: any}
+			r = r.WithContext(convoke.WithCondition(r.Context(), c))
+		}
+		return rt.Handle(w, r, by)
+	}
+}
+
+// matched is the id of the thing that a path of a route with that Match names.
+func matched(r *http.Request, kind string) string {
+	switch kind {
+	case convoke.KindFunction:
+		return r.PathValue("uuid")
+	case convoke.KindAccount:
+		return cmp.Or(r.PathValue("id"), r.PathValue("account"))
+	default:
+		return r.PathValue(kind) // {user}, {client}, {schedule}, {secret}
 	}
 }
 

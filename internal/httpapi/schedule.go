@@ -16,31 +16,29 @@ const upcoming = 5
 
 var (
 	scheduleQuery = []Param{{Name: "functionUuid", Type: "string", About: "only schedules of this function"}}
-	runQuery      = []Param{{Name: "limit", Type: "integer", About: "at most so many, up to 100"}}
+	runQuery      = []Param{{Name: "limit", Type: "integer", About: "at most so many, up to 100, which is the default"}}
 )
 
 func (s *server) listSchedules(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	q := queryOf(r)
 	functionID := q.text("functionUuid", 100)
+	p := q.page(r, convoke.ScheduleOrder, 0, pageMost)
 	if q.err != nil {
 		return q.err
 	}
-	entries, err := s.Schedules.List(r.Context(), by.AccountID, functionID)
+	schedules, next, err := s.Pages.PageSchedules(r.Context(), by.AccountID, functionID, p.Page)
 	if err != nil {
 		return err
 	}
-	out := make([]api.Schedule, len(entries))
-	for i, e := range entries {
-		out[i] = scheduleBody(e)
+	entries, err := s.Schedules.Entries(r.Context(), schedules)
+	if err != nil {
+		return err
 	}
+	out := bodies(entries, scheduleBody)
 	if s.speaksV1(r) {
-		older := make([]api.ScheduleV1, len(out))
-		for i, sc := range out {
-			older[i] = sc.V1()
-		}
-		return httpx.WriteJSON(w, http.StatusOK, older)
+		return writeRecords(w, r, p, next, bodies(out, api.Schedule.V1))
 	}
-	return httpx.WriteJSON(w, http.StatusOK, out)
+	return writeList(w, r, p, next, out)
 }
 
 func (s *server) createSchedule(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
@@ -104,22 +102,26 @@ func (s *server) removeSchedule(w http.ResponseWriter, r *http.Request, by *conv
 
 func (s *server) listScheduleRuns(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	q := queryOf(r)
-	limit := q.number("limit", 1, schedule.KeptRuns, schedule.KeptRuns)
+	p := q.page(r, convoke.ScheduleRunOrder, schedule.KeptRuns, schedule.KeptRuns)
 	if q.err != nil {
 		return q.err
 	}
-	runs, err := s.Schedules.Runs(r.Context(), by.AccountID, r.PathValue("schedule"), int(limit))
+	e, err := s.Schedules.Get(r.Context(), by.AccountID, r.PathValue("schedule"))
 	if err != nil {
 		return err
 	}
-	out := make([]api.ScheduleRun, len(runs))
-	for i, run := range runs {
-		out[i] = api.ScheduleRun{
-			DueAt: api.Time{Time: run.DueAt}, State: string(run.State), Failed: run.Code != "", RequestID: run.RequestID,
-			StartedAt: api.Time{Time: run.StartedAt}, FinishedAt: api.Time{Time: run.FinishedAt}, Code: string(run.Code), Message: run.Message,
-		}
+	runs, next, err := s.Pages.PageRuns(r.Context(), by.AccountID, e.ID, p.Page)
+	if err != nil {
+		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, out)
+	return writeRecords(w, r, p, next, bodies(runs, runBody))
+}
+
+func runBody(run *convoke.ScheduleRun) api.ScheduleRun {
+	return api.ScheduleRun{
+		DueAt: api.Time{Time: run.DueAt}, State: string(run.State), Failed: run.Code != "", RequestID: run.RequestID,
+		StartedAt: api.Time{Time: run.StartedAt}, FinishedAt: api.Time{Time: run.FinishedAt}, Code: string(run.Code), Message: run.Message,
+	}
 }
 
 // readSchedule takes the bodies of both generations.
@@ -152,6 +154,9 @@ func (s *server) writeSchedule(w http.ResponseWriter, r *http.Request, status in
 		for _, at := range times {
 			out.Upcoming = append(out.Upcoming, api.Time{Time: at})
 		}
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return httpx.WriteTagged(w, r, e.Revision(), out)
 	}
 	return httpx.WriteJSON(w, status, out)
 }

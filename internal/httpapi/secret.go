@@ -19,18 +19,23 @@ var secretQuery = []Param{{Name: "system", Type: "boolean", About: "with the pla
 func (s *server) listSecrets(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	q := queryOf(r)
 	system := q.flag("system")
+	p := q.page(r, convoke.SecretOrder, 0, pageMost)
 	if q.err != nil {
 		return q.err
 	}
-	secrets, err := s.Secrets.List(r.Context(), by.AccountID, system)
+	secrets, next, err := s.Pages.PageSecrets(r.Context(), by.AccountID, system, p.Page)
 	if err != nil {
 		return err
 	}
-	out := make([]api.Secret, len(secrets))
-	for i, e := range secrets {
-		out[i] = secretBody(e)
+	return writeList(w, r, p, next, bodies(secrets, secretBody))
+}
+
+func (s *server) getSecret(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
+	e, err := s.Secrets.Get(r.Context(), by.AccountID, r.PathValue("secret"))
+	if err != nil {
+		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, out)
+	return httpx.WriteTagged(w, r, e.Revision(), secretBody(e))
 }
 
 func (s *server) createSecret(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {

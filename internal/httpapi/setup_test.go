@@ -88,8 +88,8 @@ func setup(t *testing.T) *world {
 	schedules := schedule.New(schedule.Config{Store: store, Invoker: idle{}, Limits: convoke.DefaultLimits(), Logger: silent})
 	drain := make(chan struct{})
 	w.config = Config{
-		Functions: functions, Tester: tester{functions}, Log: w.log, Logs: store, Metrics: w.meter, Invocations: store, Activities: store, Auth: people, Accounts: accounts, OAuth: server,
-		Domains: domain.New(domain.Config{Store: store, Limits: convoke.DefaultLimits()}), Calls: store, Secrets: secrets, Schedules: schedules,
+		Functions: functions, Tester: tester{functions}, Log: w.log, Logs: store, Metrics: w.meter, Activities: store, Pages: store, Auth: people, Accounts: accounts, OAuth: server,
+		Domains: domain.New(domain.Config{Store: store, Limits: convoke.DefaultLimits()}), Secrets: secrets, Schedules: schedules,
 		Gateway:       Gateway{Invoke: plainFor(answer(`"invoked"`)), Event: plainFor(answer(`[]`)), Implemented: answer(`{"implemented":false}`)},
 		Probes:        Probes{Live: http.HandlerFunc(alive), Ready: http.HandlerFunc(alive), Metrics: http.HandlerFunc(alive)},
 		RuntimeBuilds: map[string]string{"node26": "26.2.0"},

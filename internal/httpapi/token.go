@@ -11,15 +11,20 @@ import (
 )
 
 func (s *server) listTokens(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
-	tokens, err := s.Auth.List(r.Context(), by.AccountID)
+	return s.pageTokens(w, r, by, "")
+}
+
+func (s *server) pageTokens(w http.ResponseWriter, r *http.Request, by *convoke.Principal, userID string) error {
+	q := queryOf(r)
+	p := q.page(r, convoke.TokenOrder, 0, pageMost)
+	if q.err != nil {
+		return q.err
+	}
+	tokens, next, err := s.Pages.PageTokens(r.Context(), by.AccountID, userID, p.Page)
 	if err != nil {
 		return err
 	}
-	out := make([]api.Token, len(tokens))
-	for i, t := range tokens {
-		out[i] = tokenBody(t)
-	}
-	return httpx.WriteJSON(w, http.StatusOK, out)
+	return writeList(w, r, p, next, bodies(tokens, tokenBody))
 }
 
 func (s *server) createToken(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
@@ -72,8 +77,8 @@ func (s *server) revokeToken(w http.ResponseWriter, r *http.Request, by *convoke
 // ownTokens are the tokens of the user who makes the request; CodeActionNotAllowed
 // for a token that belongs to nobody.
 func (s *server) ownTokens(r *http.Request, by *convoke.Principal) ([]*convoke.Token, error) {
-	if by.UserID == "" {
-		return nil, convoke.Errorf(convoke.CodeActionNotAllowed, "the request was made with a token of the account, which is no user: there are no tokens of its own")
+	if err := mustBeUser(by); err != nil {
+		return nil, err
 	}
 	all, err := s.Auth.List(r.Context(), by.AccountID)
 	if err != nil {
@@ -82,16 +87,18 @@ func (s *server) ownTokens(r *http.Request, by *convoke.Principal) ([]*convoke.T
 	return slices.DeleteFunc(all, func(t *convoke.Token) bool { return t.UserID != by.UserID }), nil
 }
 
+func mustBeUser(by *convoke.Principal) error {
+	if by.UserID == "" {
+		return convoke.Errorf(convoke.CodeActionNotAllowed, "the request was made with a token of the account, which is no user: there are no tokens of its own")
+	}
+	return nil
+}
+
 func (s *server) listOwnTokens(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
-	tokens, err := s.ownTokens(r, by)
-	if err != nil {
+	if err := mustBeUser(by); err != nil {
 		return err
 	}
-	out := make([]api.Token, len(tokens))
-	for i, t := range tokens {
-		out[i] = tokenBody(t)
-	}
-	return httpx.WriteJSON(w, http.StatusOK, out)
+	return s.pageTokens(w, r, by, by.UserID)
 }
 
 // ownTokensMost is how many live tokens a user may have.

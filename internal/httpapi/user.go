@@ -10,15 +10,16 @@ import (
 )
 
 func (s *server) listUsers(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
-	users, err := s.Accounts.Users(r.Context(), by.AccountID)
+	q := queryOf(r)
+	p := q.page(r, convoke.UserOrder, 0, pageMost)
+	if q.err != nil {
+		return q.err
+	}
+	users, next, err := s.Pages.PageUsers(r.Context(), by.AccountID, p.Page)
 	if err != nil {
 		return err
 	}
-	out := make([]api.User, len(users))
-	for i, u := range users {
-		out[i] = api.NewUser(u)
-	}
-	return httpx.WriteJSON(w, http.StatusOK, out)
+	return writeList(w, r, p, next, bodies(users, api.NewUser))
 }
 
 func (s *server) createUser(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
@@ -55,7 +56,7 @@ func (s *server) getUser(w http.ResponseWriter, r *http.Request, by *convoke.Pri
 	if err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, api.NewUser(u))
+	return httpx.WriteTagged(w, r, u.Revision(), api.NewUser(u))
 }
 
 func (s *server) updateUser(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {

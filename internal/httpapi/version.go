@@ -76,11 +76,20 @@ func clampDuration(n int64, unit time.Duration) time.Duration {
 }
 
 func (s *server) listVersions(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
-	_, versions, err := s.Functions.Versions(r.Context(), by.AccountID, r.PathValue("uuid"))
+	q := queryOf(r)
+	p := q.page(r, convoke.VersionOrder, 0, pageMost)
+	if q.err != nil {
+		return q.err
+	}
+	f, err := s.Functions.Get(r.Context(), by.AccountID, r.PathValue("uuid"))
 	if err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, manifests(versions))
+	versions, next, err := s.Pages.PageVersions(r.Context(), by.AccountID, f.ID, p.Page)
+	if err != nil {
+		return err
+	}
+	return writeList(w, r, p, next, bodies(versions, manifest))
 }
 
 func (s *server) getVersion(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
@@ -92,7 +101,7 @@ func (s *server) getVersion(w http.ResponseWriter, r *http.Request, by *convoke.
 	if err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, manifest(v))
+	return httpx.WriteTagged(w, r, "", manifest(v))
 }
 
 func (s *server) restoreVersion(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
@@ -116,14 +125,6 @@ func versionNumber(r *http.Request) (int, error) {
 		return 0, convoke.Errorf(convoke.CodeInvalid, "a version is a whole number, not %.40q", r.PathValue("version"))
 	}
 	return int(n), nil
-}
-
-func manifests(versions []*convoke.Version) []api.Manifest {
-	out := make([]api.Manifest, len(versions))
-	for i, v := range versions {
-		out[i] = manifest(v)
-	}
-	return out
 }
 
 func manifest(v *convoke.Version) api.Manifest {

@@ -117,6 +117,17 @@ const maxPooled = 64 << 10
 var jsonType = []string{"application/json; charset=utf-8"}
 
 func writeJSON(w http.ResponseWriter, write func([]byte) (int, error), status int, v any) error {
+	return encode(v, func(body *bytes.Buffer) {
+		h := w.Header()
+		h["Content-Type"] = jsonType
+		h.Set("Content-Length", strconv.Itoa(body.Len()))
+		w.WriteHeader(status)
+		_, _ = write(body.Bytes()) // a failure means that the caller left: nobody is there to tell
+	})
+}
+
+// encode gives use the JSON of v, in memory that is used again afterwards.
+func encode(v any, use func(*bytes.Buffer)) error {
 	buf := buffers.Get().(*bytes.Buffer)
 	buf.Reset()
 	defer func() {
@@ -129,10 +140,6 @@ func writeJSON(w http.ResponseWriter, write func([]byte) (int, error), status in
 	if err := enc.Encode(v); err != nil {
 		return err
 	}
-	h := w.Header()
-	h["Content-Type"] = jsonType
-	h.Set("Content-Length", strconv.Itoa(buf.Len()))
-	w.WriteHeader(status)
-	_, _ = write(buf.Bytes()) // a failure means that the caller left: nobody is there to tell
+	use(buf)
 	return nil
 }

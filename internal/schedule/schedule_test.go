@@ -161,7 +161,7 @@ func (w *world) get(id string) *Entry {
 // history is how the runs of a schedule went, the oldest first.
 func (w *world) history(id string) []string {
 	w.t.Helper()
-	runs, err := w.Runs(w.t.Context(), home, id, KeptRuns)
+	runs, err := w.store.ListRuns(w.t.Context(), home, id, KeptRuns)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func TestFailedRuns(t *testing.T) {
 			}
 		}
 		same(t, "history", w.history(e.ID), []string{"00:01:00 finished threw-error", "00:02:00 finished", "00:03:00 finished not-found", "00:04:00 finished general"})
-		runs, err := w.Runs(t.Context(), home, e.ID, 9)
+		runs, err := w.store.ListRuns(t.Context(), home, e.ID, 9)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -571,7 +571,11 @@ func TestCreateRefuses(t *testing.T) {
 		w.limits.SchedulesPerAccount = 6
 		_, err = w.Create(t.Context(), ann, home, Input{FunctionID: hello, Cron: &every})
 		wantCode(t, err, convoke.CodeLimitExceeded)
-		all, err := w.List(t.Context(), home, "")
+		schedules, err := w.store.ListSchedules(t.Context(), home, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := w.Entries(t.Context(), schedules)
 		if err != nil || len(all) != 6 || all[0].Function.Name != "hello" {
 			t.Errorf("got %v, error %v", all, err)
 		}
@@ -582,8 +586,6 @@ func TestCreateRefuses(t *testing.T) {
 		_, err = w.Update(t.Context(), ann, other, all[0].ID, Input{})
 		wantCode(t, err, convoke.CodeNotFound)
 		_, err = w.Get(t.Context(), other, all[0].ID)
-		wantCode(t, err, convoke.CodeNotFound)
-		_, err = w.Runs(t.Context(), other, all[0].ID, 1)
 		wantCode(t, err, convoke.CodeNotFound)
 		wantCode(t, w.Remove(t.Context(), other, all[0].ID), convoke.CodeNotFound)
 	})

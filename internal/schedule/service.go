@@ -215,19 +215,15 @@ func (s *Service) entry(ctx context.Context, sc *convoke.Schedule) (*Entry, erro
 	return &Entry{sc, f}, nil
 }
 
-// List returns the schedules of an account, or with functionID those of one
-// function, the oldest first.
-func (s *Service) List(ctx context.Context, accountID, functionID string) ([]*Entry, error) {
-	all, err := s.store.ListSchedules(ctx, accountID, functionID)
-	if err != nil {
-		return nil, err
-	}
+// Entries are schedules, as a list has them, with their functions.
+func (s *Service) Entries(ctx context.Context, all []*convoke.Schedule) ([]*Entry, error) {
 	functions := map[string]*convoke.Function{}
 	out := make([]*Entry, 0, len(all))
 	for _, sc := range all {
 		f := functions[sc.FunctionID]
 		if f == nil {
-			f, err = s.store.FindFunction(ctx, accountID, sc.FunctionID)
+			var err error
+			f, err = s.store.FindFunction(ctx, sc.AccountID, sc.FunctionID)
 			if convoke.ErrorCode(err) == convoke.CodeFunctionNotFound {
 				continue // removed with its schedules since they were read
 			}
@@ -245,15 +241,6 @@ func (s *Service) List(ctx context.Context, accountID, functionID string) ([]*En
 // CodeNotFound.
 func (s *Service) Remove(ctx context.Context, accountID, id string) error {
 	return s.store.DeleteSchedule(ctx, accountID, id)
-}
-
-// Runs returns the newest runs of a schedule, the newest first. It returns
-// CodeNotFound.
-func (s *Service) Runs(ctx context.Context, accountID, id string, limit int) ([]*convoke.ScheduleRun, error) {
-	if _, err := s.store.FindSchedule(ctx, accountID, id); err != nil {
-		return nil, err
-	}
-	return s.store.ListRuns(ctx, accountID, id, min(limit, KeptRuns))
 }
 
 // wake makes Run look at the schedules anew.

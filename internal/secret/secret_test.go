@@ -182,7 +182,7 @@ func TestSystemSecrets(t *testing.T) {
 	wantCode(t, err, convoke.CodeValidation)
 	w.reads(t, key, "{}")
 	for system, want := range map[bool][]string{false: {"own"}, true: {key, "own"}} {
-		all, err := w.List(t.Context(), home, system)
+		all, _, err := w.store.PageSecrets(t.Context(), home, system, convoke.Page{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -139,20 +139,14 @@ func following(old *convoke.StoredSecret, accountID string, in Input, by string,
 	return e
 }
 
-// List returns the secrets of an account in order of name, without what is
-// sealed. The platform's own are among them only when system is true.
-func (s *Service) List(ctx context.Context, accountID string, system bool) ([]*convoke.StoredSecret, error) {
-	all, err := s.store.ListSecrets(ctx, accountID)
-	if err != nil || system {
-		return all, err
+// Get returns a secret without what is sealed; CodeNotFound when there is none.
+func (s *Service) Get(ctx context.Context, accountID, name string) (*convoke.StoredSecret, error) {
+	e, err := s.store.FindSecret(ctx, accountID, name)
+	if err != nil {
+		return nil, err
 	}
-	var own []*convoke.StoredSecret
-	for _, e := range all {
-		if !convoke.SystemSecret(e.Name) {
-			own = append(own, e)
-		}
-	}
-	return own, nil
+	e.Sealed = nil
+	return e, nil
 }
 
 // Remove deletes a secret. It returns CodeNotFound when there is none and

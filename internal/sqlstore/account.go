@@ -51,12 +51,32 @@ func (s *Store) ListAccounts(ctx context.Context) ([]*convoke.Account, error) {
 	return list(ctx, s.main.read, scanAccount, `SELECT `+accountColumns+` FROM accounts ORDER BY created_at, id`)
 }
 
+var accountList = listing[*convoke.Account]{
+	order: convoke.AccountOrder, columns: accountColumns, from: `accounts`, scan: scanAccount,
+	keys: map[string][]column{
+		"createdAt": {number("created_at"), text("id")},
+		"id":        {text("id")},
+		"name":      {text("name"), text("id")},
+		"updatedAt": {number("updated_at"), text("id")},
+	},
+}
+
+// PageAccounts reads a page of all accounts.
+func (s *Store) PageAccounts(ctx context.Context, p convoke.Page) ([]*convoke.Account, convoke.Mark, error) {
+	where := &filter{}
+	where.add(`id <> ''`)
+	return accountList.page(ctx, s.main.search, where, p)
+}
+
 // UpdateAccount runs change on the stored account and stores what it leaves,
 // in one transaction; an error from change is returned as it is. CodeNotFound
 // when there is no such account.
 func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*convoke.Account) error) (a *convoke.Account, err error) {
 	err = s.main.write(ctx, func(t tx) error {
 		if a, err = findAccountLocked(ctx, t, id); err != nil {
+			return err
+		}
+		if err := convoke.CheckCondition(ctx, convoke.KindAccount, id, a.Revision); err != nil {
 			return err
 		}
 		if err := change(a); err != nil {

@@ -8,9 +8,6 @@ import (
 	"convoke"
 )
 
-// maxActivities is the most that one query returns.
-const maxActivities = 1000
-
 func scanActivity(r row) (*convoke.Activity, error) {
 	a := &convoke.Activity{}
 	var before, after string
@@ -37,11 +34,23 @@ func (s *Store) AppendActivity(ctx context.Context, a *convoke.Activity) error {
 	})
 }
 
+var activityList = listing[*convoke.Activity]{
+	order: convoke.ActivityOrder, from: `activities`, scan: scanActivity, whole: maxRecords,
+	columns: `id, account_id, at, actor_id, actor, from_addr, request_id, action, subject, name, before_json, after_json`,
+	keys:    map[string][]column{"id": {number("id")}},
+}
+
 // ListActivities returns what f selects, newest first, at most 1,000.
 func (s *Store) ListActivities(ctx context.Context, accountID string, f convoke.ActivityFilter) ([]*convoke.Activity, error) {
-	var where filter
+	all, _, err := s.PageActivities(ctx, accountID, f, convoke.Page{Limit: min(f.Limit, maxRecords)})
+	return all, err
+}
+
+// PageActivities reads a page of what f selects.
+func (s *Store) PageActivities(ctx context.Context, accountID string, f convoke.ActivityFilter, p convoke.Page) ([]*convoke.Activity, convoke.Mark, error) {
+	where := &filter{}
 	where.add("account_id = ?", accountID)
-	oneOf(&where, "action", f.Actions)
+	oneOf(where, "action", f.Actions)
 	if f.Noun != "" {
 		where.add("noun = ?", f.Noun)
 	}
@@ -60,11 +69,7 @@ func (s *Store) ListActivities(ctx context.Context, accountID string, f convoke.
 	if f.Before > 0 {
 		where.add("id < ?", f.Before)
 	}
-	if f.Limit <= 0 || f.Limit > maxActivities {
-		f.Limit = maxActivities
-	}
-	return list(ctx, s.main.read, scanActivity, `SELECT id, account_id, at, actor_id, actor, from_addr, request_id, action, subject, name, before_json, after_json
-		FROM activities WHERE `+where.String()+` ORDER BY id DESC LIMIT ?`, append(where.args, f.Limit)...)
+	return activityList.page(ctx, s.main.search, where, p)
 }
 
 // DeleteActivitiesBefore removes at most limit activities older than before

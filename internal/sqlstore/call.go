@@ -11,9 +11,6 @@ const (
 		sent, received, took, outcome, detail`
 	callColumnCount = 15
 	insertCalls     = `INSERT INTO calls (` + callColumns + `)`
-
-	// maxCalls is the most that one query returns.
-	maxCalls = 1000
 )
 
 func scanCall(r row) (convoke.Call, error) {
@@ -50,8 +47,19 @@ func (s *Store) AppendCalls(ctx context.Context, calls []convoke.Call) error {
 	return nil
 }
 
+var callList = listing[convoke.Call]{
+	order: convoke.CallOrder, columns: callColumns, from: `calls`, scan: scanCall, whole: maxRecords,
+	keys: map[string][]column{"id": {number("id")}},
+}
+
 // ListCalls returns what f selects, newest first, at most 1,000.
 func (s *Store) ListCalls(ctx context.Context, accountID string, f convoke.CallFilter) ([]convoke.Call, error) {
+	all, _, err := s.PageCalls(ctx, accountID, f, convoke.Page{Limit: min(f.Limit, maxRecords)})
+	return all, err
+}
+
+// PageCalls reads a page of what f selects.
+func (s *Store) PageCalls(ctx context.Context, accountID string, f convoke.CallFilter, p convoke.Page) ([]convoke.Call, convoke.Mark, error) {
 	where := &filter{}
 	where.add(`account_id = ?`, accountID)
 	if f.RequestID != "" {
@@ -72,9 +80,5 @@ func (s *Store) ListCalls(ctx context.Context, accountID string, f convoke.CallF
 	if f.Before > 0 {
 		where.add(`id < ?`, f.Before)
 	}
-	if f.Limit <= 0 || f.Limit > maxCalls {
-		f.Limit = maxCalls
-	}
-	return list(ctx, s.runlog.search, scanCall, `SELECT `+callColumns+` FROM calls WHERE `+where.String()+` ORDER BY id DESC LIMIT ?`,
-		append(where.args, f.Limit)...)
+	return callList.page(ctx, s.runlog.search, where, p)
 }

@@ -173,3 +173,22 @@ func (s *Store) ListDeployments(ctx context.Context, accountID, functionID strin
 			ORDER BY n.created_at DESC, n.seq DESC LIMIT 1)
 		WHERE f.account_id = ? ORDER BY d.created_at DESC, d.seq DESC`, accountID)
 }
+
+var deploymentList = listing[*convoke.Deployment]{
+	order: convoke.DeploymentOrder, columns: deploymentColumns, from: `deployments d`, scan: scanDeployment,
+	keys: map[string][]column{"createdAt": {number("d.created_at"), number("d.seq")}},
+}
+
+// PageDeployments reads a page of a function's deployments, or with functionID
+// "" of the newest of every function of the account.
+func (s *Store) PageDeployments(ctx context.Context, accountID, functionID string, p convoke.Page) ([]*convoke.Deployment, convoke.Mark, error) {
+	where := &filter{}
+	where.add(`d.account_id = ?`, accountID)
+	if functionID != "" {
+		where.add(`d.function_id = ?`, functionID)
+	} else {
+		where.add(`NOT EXISTS (SELECT 1 FROM deployments n WHERE n.account_id = d.account_id AND n.function_id = d.function_id
+			AND (n.created_at, n.seq) > (d.created_at, d.seq))`)
+	}
+	return deploymentList.page(ctx, s.main.search, where, p)
+}

@@ -44,6 +44,21 @@ func (s *Store) ListDomains(ctx context.Context, accountID string) ([]*convoke.D
 		`SELECT `+domainColumns+` FROM domains WHERE account_id = ? ORDER BY name, port`, accountID)
 }
 
+var domainList = listing[*convoke.Domain]{
+	order: convoke.DomainOrder, columns: domainColumns, from: `domains`, scan: scanDomain,
+	keys: map[string][]column{
+		"name":      {text("name"), number("port")},
+		"createdAt": {number("created_at"), text("id")},
+	},
+}
+
+// PageDomains reads a page of an account's allowed domains.
+func (s *Store) PageDomains(ctx context.Context, accountID string, p convoke.Page) ([]*convoke.Domain, convoke.Mark, error) {
+	where := &filter{}
+	where.add(`account_id = ?`, accountID)
+	return domainList.page(ctx, s.main.search, where, p)
+}
+
 // RemoveDomain removes an entry and returns it; CodeNotFound when there is none.
 func (s *Store) RemoveDomain(ctx context.Context, accountID, id string) (d *convoke.Domain, err error) {
 	missing := func() error {

@@ -16,6 +16,10 @@ const (
 	isBusy = `(f.pending_deployment_id <> '' OR f.state = 'Marked Undeployed')`
 )
 
+// liveOfAccount selects what is deployed. Every event sorts behind the empty
+// text: saying so makes the planner take the index of just those functions.
+const liveOfAccount = `FROM functions f WHERE f.account_id = ? AND f.event_id >= '' AND ` + isLive
+
 func functionDest(f *convoke.Function) []any {
 	return []any{&f.ID, &f.AccountID, &f.Name, &f.Description, &f.EventID, jsonColumn{&f.Skills}, &f.State, &f.LatestVersion,
 		&f.LiveDeploymentID, &f.LiveVersion, &f.PendingDeploymentID,
@@ -84,6 +88,21 @@ func (s *Store) FindFunctionByName(ctx context.Context, accountID, name string) 
 
 // ListFunctions returns functions in order of name.
 func (s *Store) ListFunctions(ctx context.Context, accountID string, by convoke.FunctionFilter) ([]*convoke.Function, error) {
+	all, _, err := s.PageFunctions(ctx, accountID, by, convoke.Page{})
+	return all, err
+}
+
+var functionList = listing[*convoke.Function]{
+	order: convoke.FunctionOrder, columns: functionColumns, from: `functions f`, scan: scanFunction,
+	keys: map[string][]column{
+		"name":      {text("f.name")},
+		"createdAt": {number("f.created_at"), text("f.id")},
+		"updatedAt": {number("f.updated_at"), text("f.id")},
+	},
+}
+
+// PageFunctions reads a page of an account's functions.
+func (s *Store) PageFunctions(ctx context.Context, accountID string, by convoke.FunctionFilter, p convoke.Page) ([]*convoke.Function, convoke.Mark, error) {
 	where := &filter{}
 	where.add(`f.account_id = ?`, accountID)
 	if by.Name != "" {
@@ -93,8 +112,7 @@ func (s *Store) ListFunctions(ctx context.Context, accountID string, by convoke.
 		where.add(`f.event_id = ?`, by.EventID)
 	}
 	oneOf(where, `f.state`, by.States)
-	return list(ctx, s.main.search, scanFunction,
-		`SELECT `+functionColumns+` FROM functions f WHERE `+where.String()+` ORDER BY f.name`, where.args...)
+	return functionList.page(ctx, s.main.search, where, p)
 }
 
 // CountFunctions counts all functions and those that are deployed.
@@ -102,7 +120,7 @@ func (s *Store) CountFunctions(ctx context.Context, accountID string) (total, de
 	scan := func(r row) (struct{}, error) { return struct{}{}, r.Scan(&total, &deployed) }
 	_, err = find(ctx, s.main.read, scan, never,
 		`SELECT (SELECT COUNT(*) FROM functions WHERE account_id = ?),
-			(SELECT COUNT(*) FROM functions f WHERE f.account_id = ? AND `+isLive+`)`, accountID, accountID)
+			(SELECT COUNT(*) `+liveOfAccount+`)`, accountID, accountID)
 	return total, deployed, err
 }
 
@@ -127,6 +145,9 @@ func (s *Store) changeFunction(ctx context.Context, accountID, id string, do fun
 	var f *convoke.Function
 	err := s.main.write(ctx, func(t tx) (err error) {
 		if f, err = lockFunction(ctx, t, accountID, id); err != nil {
+			return err
+		}
+		if err := convoke.CheckCondition(ctx, convoke.KindFunction, id, f.Revision); err != nil {
 			return err
 		}
 		if err := do(t, f); err != nil {
@@ -170,6 +191,9 @@ func (s *Store) DeleteFunction(ctx context.Context, accountID, id string, check 
 	return s.main.write(ctx, func(t tx) error {
 		f, err := lockFunction(ctx, t, accountID, id)
 		if err != nil {
+			return err
+		}
+		if err := convoke.CheckCondition(ctx, convoke.KindFunction, id, f.Revision); err != nil {
 			return err
 		}
 		if err := check(f); err != nil {

@@ -56,9 +56,20 @@ func (s *Store) AppendInvocations(ctx context.Context, records []convoke.Invocat
 	})
 }
 
+var invocationList = listing[convoke.Invocation]{
+	order: convoke.InvocationOrder, columns: invocationColumns, from: `invocations`, scan: scanInvocation, whole: maxRecords,
+	keys: map[string][]column{"startedAt": {number("started_at"), number("seq")}},
+}
+
 // QueryInvocations returns invocations of one function, or of the whole
 // account when f names none, newest first.
 func (s *Store) QueryInvocations(ctx context.Context, accountID string, f convoke.InvocationFilter) ([]convoke.Invocation, error) {
+	all, _, err := s.PageInvocations(ctx, accountID, f, convoke.Page{Limit: positive(f.Limit, defaultInvocationLimit)})
+	return all, err
+}
+
+// PageInvocations reads a page of what f selects.
+func (s *Store) PageInvocations(ctx context.Context, accountID string, f convoke.InvocationFilter, p convoke.Page) ([]convoke.Invocation, convoke.Mark, error) {
 	where := &filter{}
 	where.add(`account_id = ?`, accountID)
 	if f.RequestID != "" {
@@ -72,7 +83,5 @@ func (s *Store) QueryInvocations(ctx context.Context, accountID string, f convok
 	if !f.To.IsZero() {
 		where.add(`started_at < ?`, nanos(f.To))
 	}
-	return list(ctx, s.runlog.search, scanInvocation,
-		`SELECT `+invocationColumns+` FROM invocations WHERE `+where.String()+` ORDER BY started_at DESC, seq DESC LIMIT ?`,
-		append(where.args, positive(f.Limit, defaultInvocationLimit))...)
+	return invocationList.page(ctx, s.runlog.search, where, p)
 }

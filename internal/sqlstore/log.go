@@ -62,9 +62,24 @@ func scanSeq(r row) (int64, error) {
 	return n, r.Scan(&n)
 }
 
+var logList = listing[convoke.LogEntry]{
+	order: convoke.LogOrder, columns: logColumns, from: `logs`, scan: scanLog, whole: maxRecords,
+	keys: map[string][]column{"id": {number("seq")}},
+}
+
 // QueryLogs returns entries in order of Seq, the newest first unless
 // f.Ascending says otherwise.
 func (s *Store) QueryLogs(ctx context.Context, accountID string, f convoke.LogFilter) ([]convoke.LogEntry, error) {
+	p := convoke.Page{Limit: positive(f.Limit, defaultLogLimit)}
+	if f.Ascending {
+		p.Sort = "id"
+	}
+	all, _, err := s.PageLogs(ctx, accountID, f, p)
+	return all, err
+}
+
+// PageLogs reads a page of what f selects.
+func (s *Store) PageLogs(ctx context.Context, accountID string, f convoke.LogFilter, p convoke.Page) ([]convoke.LogEntry, convoke.Mark, error) {
 	where := &filter{}
 	where.add(`account_id = ?`, accountID)
 	if f.RequestID != "" {
@@ -88,12 +103,7 @@ func (s *Store) QueryLogs(ctx context.Context, accountID string, f convoke.LogFi
 		contains := s.runlog.dialect.containsFold
 		where.add(`(`+contains(`message`)+` OR `+contains(`extras`)+`)`, text, text)
 	}
-	order := ` ORDER BY seq DESC LIMIT ?`
-	if f.Ascending {
-		order = ` ORDER BY seq LIMIT ?`
-	}
-	return list(ctx, s.runlog.search, scanLog, `SELECT `+logColumns+` FROM logs WHERE `+where.String()+order,
-		append(where.args, positive(f.Limit, defaultLogLimit))...)
+	return logList.page(ctx, s.runlog.search, where, p)
 }
 
 // byFunctionOrRequest narrows to a function. With a request given too, its

@@ -63,6 +63,23 @@ func (s *Store) ListClients(ctx context.Context, accountID string) ([]*convoke.C
 	return list(ctx, s.main.read, scanClient, `SELECT `+clientColumns+` FROM clients WHERE account_id = ? AND name <> '' ORDER BY name`, accountID)
 }
 
+var clientList = listing[*convoke.Client]{
+	order: convoke.ClientOrder, columns: clientColumns, from: `clients`, scan: scanClient,
+	keys: map[string][]column{
+		"name":       {text("name")},
+		"createdAt":  {number("created_at"), text("id")},
+		"updatedAt":  {number("updated_at"), text("id")},
+		"lastUsedAt": {number("last_used_at"), text("id")},
+	},
+}
+
+// PageClients reads a page of an account's clients.
+func (s *Store) PageClients(ctx context.Context, accountID string, p convoke.Page) ([]*convoke.Client, convoke.Mark, error) {
+	where := &filter{}
+	where.add(`account_id = ? AND name <> ''`, accountID)
+	return clientList.page(ctx, s.main.search, where, p)
+}
+
 // UpdateClient runs change on the stored client inside one write transaction
 // and stores what it leaves. An error from change is returned as it is and
 // nothing is stored. CodeNotFound when the account has no such client,
@@ -70,9 +87,7 @@ func (s *Store) ListClients(ctx context.Context, accountID string) ([]*convoke.C
 func (s *Store) UpdateClient(ctx context.Context, accountID, id string, change func(*convoke.Client) error) (*convoke.Client, error) {
 	var c *convoke.Client
 	err := s.main.write(ctx, func(t tx) (err error) {
-		c, err = find(ctx, t.conn, scanClient, missingClient,
-			`SELECT `+clientColumns+` FROM clients WHERE id = ? AND account_id = ? AND name <> ''`+t.dialect.lockRow, id, accountID)
-		if err != nil {
+		if c, err = lockClient(ctx, t, accountID, id); err != nil {
 			return err
 		}
 		if err := change(c); err != nil {
@@ -98,12 +113,22 @@ func (s *Store) UpdateClient(ctx context.Context, accountID, id string, change f
 // has no such client.
 func (s *Store) RemoveClient(ctx context.Context, accountID, id string) error {
 	return s.main.write(ctx, func(t tx) error {
-		n, err := t.exec(ctx, `DELETE FROM clients WHERE id = ? AND account_id = ? AND name <> ''`, id, accountID)
-		if err == nil && n == 0 {
-			return missingClient()
+		if _, err := lockClient(ctx, t, accountID, id); err != nil {
+			return err
 		}
+		_, err := t.exec(ctx, `DELETE FROM clients WHERE id = ? AND account_id = ?`, id, accountID)
 		return err
 	})
+}
+
+// lockClient reads a client that the transaction is going to change.
+func lockClient(ctx context.Context, t tx, accountID, id string) (*convoke.Client, error) {
+	c, err := find(ctx, t.conn, scanClient, missingClient,
+		`SELECT `+clientColumns+` FROM clients WHERE id = ? AND account_id = ? AND name <> ''`+t.dialect.lockRow, id, accountID)
+	if err != nil {
+		return nil, err
+	}
+	return c, convoke.CheckCondition(ctx, convoke.KindClient, id, c.Revision)
 }
 
 // TouchClient records a use, to the minute. Of a client that is gone there is

@@ -72,13 +72,29 @@ func (s *Store) FindSchedule(ctx context.Context, accountID, id string) (*convok
 // ListSchedules returns an account's schedules, or with functionID those of
 // one function, the oldest first.
 func (s *Store) ListSchedules(ctx context.Context, accountID, functionID string) ([]*convoke.Schedule, error) {
+	all, _, err := s.PageSchedules(ctx, accountID, functionID, convoke.Page{})
+	return all, err
+}
+
+var scheduleList = listing[*convoke.Schedule]{
+	order: convoke.ScheduleOrder, columns: scheduleColumns, from: `schedules`, scan: scanSchedule,
+	keys: map[string][]column{
+		"createdAt":     {number("created_at"), text("id")},
+		"updatedAt":     {number("updated_at"), text("id")},
+		"nextExecution": {number("next_at"), text("id")},
+		"lastExecution": {number("last_at"), text("id")},
+	},
+}
+
+// PageSchedules reads a page of an account's schedules, or with functionID of
+// a function's.
+func (s *Store) PageSchedules(ctx context.Context, accountID, functionID string, p convoke.Page) ([]*convoke.Schedule, convoke.Mark, error) {
 	where := &filter{}
 	where.add(`account_id = ?`, accountID)
 	if functionID != "" {
 		where.add(`function_id = ?`, functionID)
 	}
-	return list(ctx, s.main.search, scanSchedule,
-		`SELECT `+scheduleColumns+` FROM schedules WHERE `+where.String()+` ORDER BY created_at, id`, where.args...)
+	return scheduleList.page(ctx, s.main.search, where, p)
 }
 
 // UpdateSchedule runs change on the stored schedule inside one write
@@ -88,9 +104,7 @@ func (s *Store) ListSchedules(ctx context.Context, accountID, functionID string)
 func (s *Store) UpdateSchedule(ctx context.Context, accountID, id string, change func(*convoke.Schedule) error) (*convoke.Schedule, error) {
 	var sc *convoke.Schedule
 	err := s.main.write(ctx, func(t tx) (err error) {
-		sc, err = find(ctx, t.conn, scanSchedule, missingSchedule(id),
-			`SELECT `+scheduleColumns+` FROM schedules WHERE account_id = ? AND id = ?`+t.dialect.lockRow, accountID, id)
-		if err != nil {
+		if sc, err = lockSchedule(ctx, t, accountID, id); err != nil {
 			return err
 		}
 		if err := change(sc); err != nil {
@@ -117,12 +131,22 @@ func (s *Store) UpdateSchedule(ctx context.Context, accountID, id string, change
 // none.
 func (s *Store) DeleteSchedule(ctx context.Context, accountID, id string) error {
 	return s.main.write(ctx, func(t tx) error {
-		n, err := t.exec(ctx, `DELETE FROM schedules WHERE account_id = ? AND id = ?`, accountID, id)
-		if err == nil && n == 0 {
-			return missingSchedule(id)()
+		if _, err := lockSchedule(ctx, t, accountID, id); err != nil {
+			return err
 		}
+		_, err := t.exec(ctx, `DELETE FROM schedules WHERE account_id = ? AND id = ?`, accountID, id)
 		return err
 	})
+}
+
+// lockSchedule reads a schedule that somebody is going to change.
+func lockSchedule(ctx context.Context, t tx, accountID, id string) (*convoke.Schedule, error) {
+	sc, err := find(ctx, t.conn, scanSchedule, missingSchedule(id),
+		`SELECT `+scheduleColumns+` FROM schedules WHERE account_id = ? AND id = ?`+t.dialect.lockRow, accountID, id)
+	if err != nil {
+		return nil, err
+	}
+	return sc, convoke.CheckCondition(ctx, convoke.KindSchedule, id, sc.Revision)
 }
 
 // NextScheduleAt is when the next schedule of any account is due; the zero
@@ -239,6 +263,18 @@ func (s *Store) FinishRun(ctx context.Context, r *convoke.ScheduleRun) error {
 func (s *Store) ListRuns(ctx context.Context, accountID, scheduleID string, limit int) ([]*convoke.ScheduleRun, error) {
 	return list(ctx, s.main.read, scanRun,
 		`SELECT `+runColumns+` FROM schedule_runs WHERE account_id = ? AND schedule_id = ? ORDER BY due_at DESC LIMIT ?`, accountID, scheduleID, limit)
+}
+
+var runList = listing[*convoke.ScheduleRun]{
+	order: convoke.ScheduleRunOrder, columns: runColumns, from: `schedule_runs`, scan: scanRun,
+	keys: map[string][]column{"dueAt": {number("due_at")}},
+}
+
+// PageRuns reads a page of a schedule's runs.
+func (s *Store) PageRuns(ctx context.Context, accountID, scheduleID string, p convoke.Page) ([]*convoke.ScheduleRun, convoke.Mark, error) {
+	where := &filter{}
+	where.add(`account_id = ? AND schedule_id = ?`, accountID, scheduleID)
+	return runList.page(ctx, s.main.search, where, p)
 }
 
 // ListOpenRuns returns the runs of all accounts that are claimed or started,

@@ -43,6 +43,9 @@ func (s *Store) PutSecret(ctx context.Context, accountID, name string, limit int
 		if err != nil {
 			return err
 		}
+		if err := checkSecret(ctx, name, old); err != nil {
+			return err
+		}
 		if old == nil && limit > 0 {
 			n, err := find(ctx, t.conn, scanCount, never, `SELECT COUNT(*) FROM secrets WHERE account_id = ?`, accountID)
 			if err != nil {
@@ -79,15 +82,54 @@ func (s *Store) ListSecrets(ctx context.Context, accountID string) ([]*convoke.S
 		`SELECT `+secretColumns+` FROM secrets WHERE account_id = ? ORDER BY name`, accountID)
 }
 
+var secretList = listing[*convoke.StoredSecret]{
+	order: convoke.SecretOrder, columns: secretColumns, from: `secrets`, scan: scanSecret,
+	keys: map[string][]column{
+		"name":      {text("name")},
+		"createdAt": {number("created_at"), text("name")},
+		"updatedAt": {number("updated_at"), text("name")},
+	},
+}
+
+// PageSecrets reads a page of an account's secrets without what is sealed, the
+// platform's own only with system.
+func (s *Store) PageSecrets(ctx context.Context, accountID string, system bool, p convoke.Page) ([]*convoke.StoredSecret, convoke.Mark, error) {
+	where := &filter{}
+	where.add(`account_id = ?`, accountID)
+	if !system {
+		prefix, names := convoke.SystemSecrets()
+		where.add(`substr(name, 1, ?) <> ?`, len(prefix), prefix)
+		for _, name := range names {
+			where.add(`name <> ?`, name)
+		}
+	}
+	return secretList.page(ctx, s.main.search, where, p)
+}
+
 // DeleteSecret returns CodeNotFound when there is none.
 func (s *Store) DeleteSecret(ctx context.Context, accountID, name string) error {
 	return s.main.write(ctx, func(t tx) error {
-		n, err := t.exec(ctx, `DELETE FROM secrets WHERE account_id = ? AND name = ?`, accountID, name)
-		if err == nil && n == 0 {
-			return missingSecret(name)()
+		e, err := find(ctx, t.conn, scanSecret, missingSecret(name),
+			`SELECT `+secretColumns+` FROM secrets WHERE account_id = ? AND name = ?`+t.dialect.lockRow, accountID, name)
+		if err != nil {
+			return err
 		}
+		if err := checkSecret(ctx, name, e); err != nil {
+			return err
+		}
+		_, err = t.exec(ctx, `DELETE FROM secrets WHERE account_id = ? AND name = ?`, accountID, name)
 		return err
 	})
+}
+
+// checkSecret holds the condition of ctx against a secret, nil for none: that
+// is like no revision.
+func checkSecret(ctx context.Context, name string, e *convoke.StoredSecret) error {
+	revision := func() string { return "" }
+	if e != nil {
+		revision = e.Revision
+	}
+	return convoke.CheckCondition(ctx, convoke.KindSecret, name, revision)
 }
 
 // CountSecretsByKey says, over all accounts, how many secrets each master key

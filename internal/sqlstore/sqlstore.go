@@ -58,6 +58,7 @@ var (
 	_ convoke.ScheduleStore   = (*Store)(nil)
 	_ convoke.ClientStore     = (*Store)(nil)
 	_ convoke.GrantStore      = (*Store)(nil)
+	_ convoke.PageStore       = (*Store)(nil)
 )
 
 //go:embed migrations

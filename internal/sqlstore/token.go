@@ -74,3 +74,23 @@ func (s *Store) TouchToken(ctx context.Context, id string, at time.Time) error {
 		return err
 	})
 }
+
+var tokenList = listing[*convoke.Token]{
+	order: convoke.TokenOrder, columns: tokenColumns, from: `tokens`, scan: scanToken,
+	keys: map[string][]column{
+		"createdAt":  {number("created_at"), text("id")},
+		"name":       {text("name"), text("id")},
+		"expiresAt":  {number("expires_at"), text("id")},
+		"lastUsedAt": {number("last_used_at"), text("id")},
+	},
+}
+
+// PageTokens reads a page of an account's tokens, or with userID of a user's.
+func (s *Store) PageTokens(ctx context.Context, accountID, userID string, p convoke.Page) ([]*convoke.Token, convoke.Mark, error) {
+	where := &filter{}
+	where.add(`account_id = ?`, accountID)
+	if userID != "" {
+		where.add(`user_id = ?`, userID)
+	}
+	return tokenList.page(ctx, s.main.search, where, p)
+}

@@ -10,7 +10,7 @@ import (
 )
 
 // Beside the counters of each minute there are those of each hour, day and
-// week, kept by triggers of the database (migrations/runlog/0004_totals.sql).
+// week, kept by triggers of the database (migrations/runlog/0003_totals.sql).
 // A report takes the widest that fit and minutes at its edges only.
 
 // stretch is one of the widths for which there are totals.

@@ -149,5 +149,22 @@ func lockUser(ctx context.Context, t tx, accountID, id string) (*convoke.User, i
 	if found == nil {
 		return nil, 0, missingUser(id)()
 	}
-	return found, governing, nil
+	return found, governing, convoke.CheckCondition(ctx, convoke.KindUser, id, found.Revision)
+}
+
+var userList = listing[*convoke.User]{
+	order: convoke.UserOrder, columns: userColumns, from: `users`, scan: scanUser,
+	keys: map[string][]column{
+		"loginName":   {text("login_key"), text("id")},
+		"createdAt":   {number("created_at"), text("id")},
+		"updatedAt":   {number("updated_at"), text("id")},
+		"lastLoginAt": {number("last_login_at"), text("id")},
+	},
+}
+
+// PageUsers reads a page of an account's users.
+func (s *Store) PageUsers(ctx context.Context, accountID string, p convoke.Page) ([]*convoke.User, convoke.Mark, error) {
+	where := &filter{}
+	where.add(`account_id = ?`, accountID)
+	return userList.page(ctx, s.main.search, where, p)
 }

@@ -134,3 +134,15 @@ func (s *Store) ListVersions(ctx context.Context, accountID, functionID string) 
 		`SELECT `+versionColumns+`, `+sourceColumns+` FROM versions v WHERE v.account_id = ? AND v.function_id = ? ORDER BY v.number DESC`,
 		accountID, functionID)
 }
+
+var versionList = listing[*convoke.Version]{
+	order: convoke.VersionOrder, columns: versionColumns + `, ` + sourceColumns, from: `versions v`, scan: scanVersion,
+	keys: map[string][]column{"version": {number("v.number")}},
+}
+
+// PageVersions reads a page of a function's versions.
+func (s *Store) PageVersions(ctx context.Context, accountID, functionID string, p convoke.Page) ([]*convoke.Version, convoke.Mark, error) {
+	where := &filter{}
+	where.add(`v.account_id = ? AND v.function_id = ?`, accountID, functionID)
+	return versionList.page(ctx, s.main.search, where, p)
+}

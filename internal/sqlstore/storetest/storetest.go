@@ -33,6 +33,7 @@ type Store interface {
 	convoke.ClientStore
 	convoke.GrantStore
 	convoke.UsageStore
+	convoke.PageStore
 }
 
 // Run runs the suite. Each test opens a store of its own, which open closes
@@ -92,6 +93,9 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"Grants", testGrants},
 		{"CommandLine", testCommandLine},
 		{"ConcurrentGrants", testConcurrentGrants},
+		{"Pages", testPages},
+		{"Marks", testMarksAreText},
+		{"Conditions", testConditions},
 		{"AccountsAreApart", testIsolation},
 		{"ConcurrentSaves", testConcurrentSaves},
 		{"ConcurrentUpdates", testConcurrentUpdates},
