@@ -65,7 +65,7 @@ var shown = []struct {
 	{as: "admin", op: "updateUser", body: `{"roles":["developer","invoker"]}`}, {as: "admin", op: "resetPassword", save: map[string]string{"reset": "password"}},
 	{as: "", op: "login", body: `{"username":"bob","password":"{reset}"}`, save: map[string]string{"bob": "bearer"}},
 	{as: "{bob}", op: "changePassword", body: `{"oldPassword":"{reset}","newPassword":"` + password + `"}`},
-	{as: "{bob}", op: "me"}, {as: "{bob}", op: "createOwnToken", body: `{"name":"laptop","roles":["developer"]}`}, {as: "{bob}", op: "listOwnTokens"},
+	{as: "{bob}", op: "me"}, {as: "{bob}", op: "listOwnConsents"}, {as: "admin", op: "listConsents"}, {as: "{bob}", op: "createOwnToken", body: `{"name":"laptop","roles":["developer"]}`}, {as: "{bob}", op: "listOwnTokens"},
 	{as: "admin", op: "getUser"}, {as: "admin", op: "listUsers"}, {as: "admin", op: "listActivities", query: "?noun=domain"},
 	{as: "developer", op: "listEvents"}, {as: "developer", op: "listRuntimes"},
 	{as: "", op: "discover"}, {as: "", op: "discoverService"}, {as: "", op: "oauthServer"}, {as: "", op: "openIDConfiguration"}, {as: "", op: "keySet"}, {as: "", op: "sentinelKeySet"},
@@ -103,6 +103,8 @@ func TestExamples(t *testing.T) {
 			w.leaveRecords(t, saved["uuid"])
 		case "listScheduleRuns":
 			w.leaveRun(t)
+		case "listOwnConsents":
+			w.consent(t, home, saved["user"], saved["client"])
 		}
 		as := use.as
 		if strings.HasPrefix(as, "{") {

@@ -48,7 +48,7 @@ func (s *Store) CreateGrant(ctx context.Context, g *convoke.Grant) error {
 // belongs to whichever account needed it first and has no name, which keeps it
 // out of everything that deals with clients.
 func anchorCommandLine(ctx context.Context, t tx, accountID string) error {
-	_, err := t.exec(ctx, `INSERT INTO clients (`+clientColumns+`) VALUES (?, ?, '', 1, 0, 0, '', 0, '', 0, '[]', '[]', '[]', '[]') ON CONFLICT (id) DO NOTHING`,
+	_, err := t.exec(ctx, `INSERT INTO clients (`+clientColumns+`) VALUES (?, ?, '', 1, 0, 0, '', 0, '', 0, 0, '[]', '[]', '[]', '[]') ON CONFLICT (id) DO NOTHING`,
 		convoke.CommandLineID, accountID)
 	return err
 }
