@@ -35,7 +35,7 @@ func (s *server) getClient(w http.ResponseWriter, r *http.Request, by *convoke.P
 
 func (s *server) createClient(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	var in api.CreateClientRequest
-	if err := httpx.ReadJSON(w, r, &in, metaBytes); err != nil {
+	if err := httpx.ReadExactJSON(w, r, &in, metaBytes); err != nil {
 		return err
 	}
 	c := &convoke.Client{
@@ -54,7 +54,7 @@ func (s *server) createClient(w http.ResponseWriter, r *http.Request, by *convok
 
 func (s *server) updateClient(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	var in api.UpdateClientRequest
-	if err := httpx.ReadJSON(w, r, &in, metaBytes); err != nil {
+	if err := httpx.ReadExactJSON(w, r, &in, metaBytes); err != nil {
 		return err
 	}
 	before, after, err := s.OAuth.UpdateClient(r.Context(), by.AccountID, r.PathValue("client"), func(c *convoke.Client) {
@@ -88,7 +88,7 @@ func (s *server) updateClient(w http.ResponseWriter, r *http.Request, by *convok
 
 func (s *server) rotateClientSecret(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	var in api.RotateClientSecretRequest
-	if err := httpx.ReadOptionalJSON(w, r, &in, metaBytes); err != nil {
+	if err := httpx.ReadOptionalExactJSON(w, r, &in, metaBytes); err != nil {
 		return err
 	}
 	grace := defaultGrace
