@@ -132,6 +132,14 @@ func run(box Sandbox, cmd *exec.Cmd) ([]byte, error) {
 	defer runtime.UnlockOSThread()
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
+	// A worker has its own descriptors 3 and 4, which the stage leaves open.
+	// Whoever started the server may have left it others by these numbers.
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	cmd.ExtraFiles = []*os.File{null, null}
 	cage, err := box.Wrap(cmd)
 	if err != nil {
 		return nil, err
