@@ -51,6 +51,7 @@ func (s *Service) reload(ctx context.Context) error {
 	}
 	old := s.known.Load()
 	known := make(map[string]*tenant, len(accounts))
+	var switched []*convoke.Account
 	for _, a := range accounts {
 		t := &tenant{account: a, limits: a.Limits.Over(s.limits)}
 		if old != nil && (*old)[a.ID] != nil {
@@ -60,10 +61,27 @@ func (s *Service) reload(ctx context.Context) error {
 		}
 		t.stored.Store(used[a.ID])
 		known[a.ID] = t
+		if old != nil && (*old)[a.ID] != nil && (*old)[a.ID].account.Disabled != a.Disabled {
+			switched = append(switched, a)
+		}
 	}
 	s.month.Store(&month)
 	s.known.Store(&known)
+	if s.switched != nil {
+		for _, a := range switched {
+			s.switched(a.ID, !a.Disabled)
+		}
+	}
 	return failed
+}
+
+// Enabled returns CodeActionNotAllowed when the account is disabled: then
+// nothing of it may run, whoever asks for it.
+func (s *Service) Enabled(accountID string) error {
+	if t, ok := (*s.known.Load())[accountID]; ok && t.account.Disabled {
+		return convoke.Errorf(convoke.CodeActionNotAllowed, "the account is disabled, so none of its functions run; the operator can enable it")
+	}
+	return nil
 }
 
 // storeUsage stores what was used since the last time. What comes in meanwhile

@@ -42,6 +42,9 @@ type Config struct {
 	Used map[string]Used
 	// Refused is told of each invocation that Admit refuses; nil: nobody is.
 	Refused func(Refusal)
+	// Switched is told of an account that was disabled or enabled, here or by
+	// another process; nil: nobody is.
+	Switched func(accountID string, enabled bool)
 }
 
 // Service carries out the use cases. Its methods may be called concurrently.
@@ -55,6 +58,7 @@ type Service struct {
 	used      map[string]Used
 	refused   func(Refusal)
 	attempts  *attempts
+	switched  func(accountID string, enabled bool)
 
 	// known is read without a lock on the invocation path; whoever changes it
 	// holds mu and puts a new map in its place.
@@ -71,7 +75,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	}
 	s := &Service{
 		store: c.Store, auth: c.Auth, limits: c.Limits, log: cmp.Or(c.Logger, slog.Default()),
-		retention: cmp.Or(c.ActivityRetention, 90*24*time.Hour), used: c.Used, refused: c.Refused, attempts: newAttempts(),
+		retention: cmp.Or(c.ActivityRetention, 90*24*time.Hour), used: c.Used, refused: c.Refused, attempts: newAttempts(), switched: c.Switched,
 	}
 	return s, s.reload(ctx)
 }

@@ -54,6 +54,18 @@ func counted[T any](list func(ctx context.Context, accountID string) ([]T, error
 	}
 }
 
+// switched follows an account that was disabled or enabled: its processes end,
+// or those that its functions keep start again.
+func (a *App) switched(accountID string, enabled bool) {
+	if !enabled {
+		a.pool.Rest(accountID)
+		return
+	}
+	if err := a.invoke.Warm(context.Background()); err != nil {
+		a.log.Error("functions with minInstances are not kept warm", "account", accountID, "err", err)
+	}
+}
+
 // identityOf is where people sign in who have no password here.
 func identityOf(c config.OIDC) (httpapi.Identity, error) {
 	if c.Issuer == "" {

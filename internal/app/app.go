@@ -138,7 +138,7 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 		return err
 	}
 	a.account, err = account.New(ctx, account.Config{Store: a.store, Auth: a.auth, Limits: cfg.Limits, Logger: a.log,
-		ActivityRetention: cfg.ActivityRetention, Used: usedBy(a.store),
+		ActivityRetention: cfg.ActivityRetention, Used: usedBy(a.store), Switched: a.switched,
 		Refused: func(r account.Refusal) { a.telemetry.Refused(string(r)) }})
 	if err != nil {
 		return err
@@ -170,7 +170,7 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	}
 	a.invoke = invoke.New(invoke.Config{
 		Store: a.store, Pool: a.pool, Recorder: recorder{a.metric, a.telemetry, a.account},
-		Limits: cfg.Limits, Domain: localAddress(a.Addr()), Refused: a.telemetry.Refused,
+		Limits: cfg.Limits, Domain: localAddress(a.Addr()), Refused: a.telemetry.Refused, Enabled: a.account.Enabled,
 	})
 	a.function = function.New(function.Config{Store: a.store, Runner: a.invoke, Limits: cfg.Limits, LimitsOf: a.account.LimitsOf, Logger: a.log})
 	a.secret, err = secret.New(ctx, secret.Config{Store: a.store, Dir: filepath.Join(cfg.Data, "keys"), Limits: cfg.Limits, Logger: a.log})

@@ -79,6 +79,20 @@ func startIn(t testing.TB, dir string, change ...func(*config.Config)) *server {
 	}
 }
 
+// as is a client with a token of an account.
+func (s *server) as(t testing.TB, account string, role convoke.Role) *client.Client {
+	t.Helper()
+	token, _, err := app.CreateToken(t.Context(), s.dir, account, string(role), "test", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(client.Config{URL: s.url, AccountID: account, Token: convoke.NewSecret(token)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // deploy creates the function, or saves a new version of it, and deploys.
 func (s *server) deploy(t testing.TB, name, code string, change ...func(*api.ManifestRequest)) string {
 	t.Helper()

@@ -53,6 +53,34 @@ func TestMinInstancesAreKeptWarm(t *testing.T) {
 	})
 }
 
+// TestDisabledAccountKeepsNoInstances: a process that is kept warm can compute
+// by a timer of its own, so it goes with its account and comes back with it.
+func TestDisabledAccountKeepsNoInstances(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	const tenant = "20000002"
+	operator := s.as(t, convoke.DefaultAccountID, convoke.RoleOperator)
+	if _, err := operator.CreateAccount(t.Context(), api.CreateAccountRequest{ID: tenant}); err != nil {
+		t.Fatal(err)
+	}
+	theirs := &server{Client: s.as(t, tenant, convoke.RoleAdmin)}
+	theirs.deploy(t, "warm", `async function lambda() {}`, settings(api.Settings{MinInstances: 2}))
+	idle := func(n float64) func() bool {
+		return func() bool { return s.metrics(t)[`convoke_workers{state="idle"}`] == n }
+	}
+	s.until(t, "two instances after the deployment", idle(2))
+	for _, disabled := range []bool{true, false} {
+		if _, err := operator.UpdateAccount(t.Context(), tenant, api.UpdateAccountRequest{Disabled: &disabled}); err != nil {
+			t.Fatal(err)
+		}
+		if disabled {
+			s.until(t, "none while the account is disabled", idle(0))
+		} else {
+			s.until(t, "two when it is enabled again", idle(2))
+		}
+	}
+}
+
 // TestRedeployAfterRestart: what a restart warmed is known to the next
 // deployment, which retires it.
 func TestRedeployAfterRestart(t *testing.T) {

@@ -120,3 +120,57 @@ func dueNow(t *testing.T, dir string, ids ...string) {
 		}
 	}
 }
+
+// TestDisabledAccountRunsNothing: what is due of a disabled account shows as
+// failed, and runs again when the account is enabled.
+func TestDisabledAccountRunsNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := startIn(t, dir)
+	fn := s.deploy(t, "hello", `async function lambda() { console.info("ran") }`)
+	cron := "0 0 1 1 *"
+	sc, err := s.CreateSchedule(t.Context(), api.ScheduleRequest{FunctionUUID: fn, CronExpression: &cron})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	dueNow(t, dir, sc.ID)
+	store, err := sqlstore.Open(t.Context(), sqlstore.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	set := func(disabled bool) {
+		t.Helper()
+		_, err := store.UpdateAccount(t.Context(), convoke.DefaultAccountID, func(a *convoke.Account) error { a.Disabled = disabled; return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(true)
+	s = startIn(t, dir)
+	var runs []*convoke.ScheduleRun
+	s.until(t, "the run ends", func() bool {
+		runs, err = store.ListRuns(t.Context(), convoke.DefaultAccountID, sc.ID, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(runs) == 1 && runs[0].State == convoke.RunFinished
+	})
+	if runs[0].Code != convoke.CodeActionNotAllowed || !strings.Contains(runs[0].Message, "the account is disabled") {
+		t.Errorf("the run is %+v", runs[0])
+	}
+	if err := s.stop(); err != nil { // all is written then
+		t.Fatal(err)
+	}
+	entries, err := store.QueryLogs(t.Context(), convoke.DefaultAccountID, convoke.LogFilter{FunctionID: fn, Text: "ran", Limit: 10})
+	if err != nil || len(entries) != 0 {
+		t.Errorf("the function logged %v, %v", entries, err)
+	}
+	set(false)
+	dueNow(t, dir, sc.ID)
+	s = startIn(t, dir)
+	s.logged(t, client.LogFilter{FunctionID: fn}, "ran")
+}

@@ -199,7 +199,7 @@ func (s *Service) Switch(ctx context.Context, accountID, functionID string) erro
 	if old != "" && old != r.target.Key {
 		s.pool.Retire(old)
 	}
-	if r.target.Settings.MinInstances > 0 {
+	if r.target.Settings.MinInstances > 0 && s.enabled(accountID) == nil {
 		s.pool.Keep(r.target)
 	}
 	return nil

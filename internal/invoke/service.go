@@ -35,6 +35,8 @@ type Config struct {
 	Domain string
 	// Refused is told why an invocation was refused here; nil: nobody is.
 	Refused func(reason string)
+	// Enabled returns an error when nothing of an account may run; nil: all may.
+	Enabled func(accountID string) error
 }
 
 // Service runs invocations. It is safe for concurrent use.
@@ -45,6 +47,7 @@ type Service struct {
 	limits   convoke.Limits
 	domain   string
 	refused  func(string)
+	enabled  func(string) error
 	live     liveCache
 	tests    chan struct{} // a slot per test run at a time
 }
@@ -59,7 +62,10 @@ func New(c Config) *Service {
 		panic("invoke: Store, Pool and Recorder are needed")
 	}
 	s := &Service{store: c.Store, pool: c.Pool, recorder: c.Recorder, limits: c.Limits,
-		domain: c.Domain, refused: c.Refused, tests: make(chan struct{}, maxTests)}
+		domain: c.Domain, refused: c.Refused, enabled: c.Enabled, tests: make(chan struct{}, maxTests)}
+	if s.enabled == nil {
+		s.enabled = func(string) error { return nil }
+	}
 	s.live.init()
 	return s
 }
@@ -97,8 +103,10 @@ const attempts = 4
 const maxRetired = 100
 
 // Invoke runs the function and waits for its answer. Errors:
-// CodeFunctionNotFound when it is not deployed; CodeThrottled when it was
-// called too often, with ErrRate, or when no instance is free in time; CodeUnavailable when the server stops or the
+// CodeActionNotAllowed when the account is disabled, which a schedule meets and
+// whoever came in before it was; CodeFunctionNotFound when it is not deployed;
+// CodeThrottled when it was called too often, with ErrRate, or when no instance
+// is free in time; CodeUnavailable when the server stops or the
 // instance was lost; CodeDeployFailed when an instance could not load; and
 // those of worker.Invoke for the function's own doing.
 //
@@ -109,6 +117,9 @@ func (s *Service) Invoke(ctx context.Context, r Request) (Response, error) {
 		RequestID: r.RequestID, AccountID: r.AccountID, FunctionID: r.FunctionID,
 		EventID: r.EventID, Caller: r.Caller, StartedAt: time.Now(), PayloadBytes: len(r.Input),
 	}}
+	if err := s.enabled(r.AccountID); err != nil {
+		return out, err
+	}
 	found := false
 	err := func() error {
 		for lost, retired := 0, 0; lost < attempts && retired < maxRetired; {
@@ -175,13 +186,16 @@ func (s *Service) attempt(ctx context.Context, live *resolved, r Request, out *R
 }
 
 // Warm asks the pool to keep the instances that functions ask for with
-// minInstances. It is called once at start.
+// minInstances: at start, and when an account is enabled again.
 func (s *Service) Warm(ctx context.Context) error {
 	all, err := s.store.ListLiveWithMinInstances(ctx)
 	if err != nil {
 		return err
 	}
 	for _, l := range all {
+		if s.enabled(l.Function.AccountID) != nil {
+			continue
+		}
 		// By find, so that the next deployment knows what it has to retire.
 		r, err := s.find(ctx, l.Function.AccountID, l.Function.ID)
 		switch {

@@ -82,6 +82,15 @@ func (s *Server) find(ctx context.Context, id, account string) (*convoke.Client,
 	return s.store.FindClient(ctx, id)
 }
 
+// open returns closed when the account is disabled, and the store's error.
+func (s *Server) open(ctx context.Context, accountID string, closed *problem) error {
+	a, err := s.store.FindAccount(ctx, accountID)
+	if err == nil && a.Disabled || convoke.ErrorCode(err) == convoke.CodeNotFound {
+		return closed
+	}
+	return err
+}
+
 // provesItself reports whether secret is one of c's that may be used at now.
 func provesItself(c *convoke.Client, secret string, now time.Time) bool {
 	sum := sha256.Sum256([]byte(secret))

@@ -142,8 +142,14 @@ func (s *Server) request(r *http.Request) (*request, error) {
 	if c.AccountID == "" && c != nobody { // the command line, which is one of all accounts
 		return nil, problemf("invalid_request", "The address names no account. Run convoke login again, or ask for a newer one.")
 	}
+	strange := problemf("invalid_client", "This application is not registered here for signing in. Ask its makers, or an administrator of your account.")
 	if account := r.PathValue("account"); c.Disabled || account != "" && account != c.AccountID || !c.May(convoke.GrantAuthorizationCode) || s.people == nil {
-		return nil, problemf("invalid_client", "This application is not registered here for signing in. Ask its makers, or an administrator of your account.")
+		return nil, strange
+	}
+	if c.ID != convoke.CommandLineID { // whose page must not tell which accounts there are
+		if err := s.open(r.Context(), c.AccountID, strange); err != nil {
+			return nil, err
+		}
 	}
 	redirect, ok := c.RedirectURI(q.Get("redirect_uri"))
 	if !ok {

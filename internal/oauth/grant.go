@@ -145,6 +145,10 @@ func (s *Server) advance(r *http.Request, c *convoke.Client, prefix, text string
 		if g.ClientID != c.ID || c.AccountID != "" && g.AccountID != c.AccountID {
 			return badGrant()
 		}
+		// Before anything is used up: an account that is enabled again goes on.
+		if err := s.open(ctx, g.AccountID, badGrant()); err != nil {
+			return err
+		}
 		reused, err := step(g, now)
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -107,7 +108,7 @@ func (s *Server) grant(w http.ResponseWriter, r *http.Request, inQuery bool, all
 	var t *tokens
 	switch kind {
 	case string(convoke.GrantClientCredentials):
-		t, err = s.forClient(c, form, thumbprint)
+		t, err = s.forClient(r.Context(), c, form, thumbprint)
 	case string(convoke.GrantAuthorizationCode):
 		t, err = s.redeem(r, c, form, thumbprint)
 	default:
@@ -138,9 +139,12 @@ func (s *Server) touch(r *http.Request, c *convoke.Client) {
 }
 
 // forClient is the client credentials grant (RFC 6749, section 4.4).
-func (s *Server) forClient(c *convoke.Client, form url.Values, thumbprint string) (*tokens, error) {
+func (s *Server) forClient(ctx context.Context, c *convoke.Client, form url.Values, thumbprint string) (*tokens, error) {
 	if !c.May(convoke.GrantClientCredentials) {
 		return nil, unauthorizedClient(string(convoke.GrantClientCredentials))
+	}
+	if err := s.open(ctx, c.AccountID, badClient()); err != nil {
+		return nil, err
 	}
 	own := slices.DeleteFunc(slices.Clone(c.Scopes), func(scope convoke.Scope) bool { return scope == convoke.ScopeOpenID })
 	scopes, err := chooseScopes(form.Get("scope"), own)

@@ -258,3 +258,42 @@ func TestSecretsInGrace(t *testing.T) {
 		}
 	})
 }
+
+// TestDisabledAccount: neither its clients nor its people get tokens, and what
+// was refused is not used up, so all goes on when the account is enabled again.
+func TestDisabledAccount(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	id, secret := w.client(t, nil)
+	signedIn := w.exchange(t, id, secret, w.browser().code(t, ask(id)))
+	refresh, code := signedIn.member(t, "refresh_token"), w.browser().code(t, ask(id))
+	set := func(disabled bool) {
+		t.Helper()
+		_, err := w.store.UpdateAccount(t.Context(), home, func(a *convoke.Account) error { a.Disabled = disabled; return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.server.ForgetAccount(home)
+	}
+	set(true)
+	forClient := func() reply {
+		return w.form(t, "/oauth2/token", "grant_type", "client_credentials", "client_id", id, "client_secret", secret)
+	}
+	if status, code := forClient().problem(t); status != 401 || code != "invalid_client" {
+		t.Errorf("client credentials: %d %s, want 401 invalid_client", status, code)
+	}
+	for name, res := range map[string]reply{"code": w.exchange(t, id, secret, code), "refresh token": w.refreshed(t, id, secret, refresh)} {
+		if status, code := res.problem(t); status != 400 || code != "invalid_grant" {
+			t.Errorf("%s: %d %s, want 400 invalid_grant", name, status, code)
+		}
+	}
+	if res := w.browser().get(t, ask(id)); res.status != 400 {
+		t.Errorf("the page to agree on: %d %s", res.status, res.body)
+	}
+	set(false)
+	for name, res := range map[string]reply{"client credentials": forClient(), "code": w.exchange(t, id, secret, code), "refresh token": w.refreshed(t, id, secret, refresh)} {
+		if res.status != 200 {
+			t.Errorf("%s when the account is enabled again: %d %s", name, res.status, res.body)
+		}
+	}
+}
