@@ -202,7 +202,7 @@ func (a *app) accountUpdate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "update ID",
 		Short:   "Change an account",
-		Long:    "Changes what is given and leaves the rest. --disable keeps everybody of the\naccount out, at once, and keeps everything; on a terminal it asks before.",
+		Long:    "Changes what is given and leaves the rest. --disable keeps everybody of the\naccount out, at once, and keeps everything; it asks before, and without a\nterminal takes --yes.",
 		Example: "  convoke account update 20000002 --functions 50 --invocations-per-second 100\n  convoke account update 20000002 --disable",
 		Args:    args("ID"),
 	}

@@ -113,16 +113,13 @@ func (a *app) tellFailure(name string, err error) {
 	}
 }
 
-// agree asks whether to go on. Where nobody can be asked, or what there is to
-// agree to was not shown, it must have been said before, by --yes.
+// agree is confirm for what a plan shows: with --json it was not shown, so
+// nobody is asked either.
 func (a *app) agree(yes bool, format string, args ...any) error {
-	if yes {
-		return nil
+	if !yes && (a.json || !a.StdinTTY || !a.StderrTTY) {
+		return &hinted{nobodyToAsk(), "--yes goes on without a question, --plan only shows what would change"}
 	}
-	if a.json || !a.StdinTTY || !a.StderrTTY {
-		return &hinted{usagef("there is nobody to ask whether to go on; nothing was changed"), "--yes goes on without a question, --plan only shows what would change"}
-	}
-	return a.confirm(false, format, args...)
+	return a.confirm(yes, format, args...)
 }
 
 // stopped reports whether an error ends the whole command and not only one

@@ -46,12 +46,12 @@ func TestDeployLife(t *testing.T) {
 	s.want(ExitOK, []string{`"uuid": "` + id + `"`, `"version": 2`}, nil, "deploy", "hello.js", "--name", "hello", "--json")
 
 	s.want(ExitOK, []string{"2        yes", "1        -"}, nil, "versions", "hello")
-	s.want(ExitOK, []string{id}, nil, "rollback", "hello")
+	s.want(ExitOK, []string{id}, nil, "rollback", "hello", "--yes")
 	if *fn.DeployedVersion != 1 {
 		t.Errorf("rolled back to %d, want 1", *fn.DeployedVersion)
 	}
-	s.want(ExitOK, nil, []string{"version 1 of hello is live already"}, "rollback", "hello", "--to", "1")
-	s.want(ExitNotFound, nil, []string{"there is no version 9"}, "rollback", "hello", "--to", "9")
+	s.want(ExitOK, nil, []string{"version 1 of hello is live already"}, "rollback", "hello", "--to", "1", "--yes")
+	s.want(ExitNotFound, nil, []string{"there is no version 9"}, "rollback", "hello", "--to", "9", "--yes")
 	s.want(ExitUsage, nil, []string{"--to takes the number"}, "rollback", "hello", "--to", "-3")
 	// The code is unchanged, but version 2 is not live any more.
 	s.want(ExitOK, []string{id}, []string{"!unchanged"}, "deploy", "hello.js", "--name", "hello")
@@ -61,8 +61,8 @@ func TestDeployLife(t *testing.T) {
 
 	s.want(ExitOK, []string{"hello", "Productive", "conversational_command", id}, nil, "list")
 	s.want(ExitConflict, nil, []string{"hello is deployed", "--undeploy"}, "remove", "hello")
-	s.want(ExitOK, nil, []string{"hello is undeployed"}, "undeploy", id)
-	s.want(ExitOK, nil, []string{"hello is removed"}, "remove", "hello")
+	s.want(ExitOK, nil, []string{"hello is undeployed"}, "undeploy", id, "--yes")
+	s.want(ExitOK, nil, []string{"hello is removed"}, "remove", "hello", "--yes")
 	s.want(ExitNotFound, nil, []string{`there is no function "hello"`}, "versions", "hello")
 	s.want(ExitOK, []string{"[]"}, nil, "list", "--json")
 }
@@ -236,6 +236,27 @@ func TestConfirm(t *testing.T) {
 	s.stdin = ""
 	s.want(ExitOK, nil, []string{"!?", "removed"}, "remove", "hello", "--yes")
 	s.want(ExitOK, nil, []string{"hello is live, version 1"}, "deploy", "hello.js")
+}
+
+// TestNobodyToAsk: a script, or a terminal whose questions go to a file, has
+// agreed to nothing.
+func TestNobodyToAsk(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	s.file("hello.js", hello)
+	s.want(ExitOK, nil, nil, "deploy", "hello.js", "--name", "hello")
+	s.file("hello.js", hello+" // 2")
+	s.want(ExitOK, nil, nil, "deploy", "hello.js", "--name", "hello")
+	s.stdin = "y\n"
+	for range 2 {
+		for _, args := range [][]string{{"undeploy", "hello"}, {"remove", "hello", "--undeploy"}, {"rollback", "hello"}} {
+			s.want(ExitUsage, nil, []string{"there is nobody to ask", "nothing was changed", "hint: --yes", "!?"}, args...)
+		}
+		s.tty, s.aside = true, true
+	}
+	if f := s.fake.functions; len(f) != 1 || f[0].State != "Productive" {
+		t.Errorf("the functions are %+v", f)
+	}
 }
 
 // TestRefusedDeploymentLeavesADraft: the function was created all the same.

@@ -137,7 +137,7 @@ func (a *app) domainRemove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "remove NAME...",
 		Short:             "Stop functions from calling domains",
-		Long:              "Removes domains from those that functions may call; it holds for the next call,\nalso on a connection that is open. Either all of them are removed or, if one is\nnot in the list, none. Needs the role admin. On a terminal it asks before.",
+		Long:              "Removes domains from those that functions may call; it holds for the next call,\nalso on a connection that is open. Either all of them are removed or, if one is\nnot in the list, none. Needs the role admin.\nIt asks before; without a terminal it takes --yes.",
 		Example:           "  convoke domain remove api.example.com\n  convoke domain remove '*.example.com' --yes",
 		Args:              domainArgs,
 		ValidArgsFunction: a.completeDomains,

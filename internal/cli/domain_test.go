@@ -68,9 +68,9 @@ func TestDomains(t *testing.T) {
 	if got := s.fake.domainNames(); got != before {
 		t.Errorf("a removal that was refused leaves %s, want %s", got, before)
 	}
-	s.want(ExitOK, nil, []string{"api.example.com is removed; *.example.com still allows it"}, "domain", "remove", "api.example.com")
-	s.want(ExitOK, nil, []string{"functions may not call api.example.com:8443 any more"}, "domain", "remove", "api.example.com:8443")
-	s.want(ExitOK, []string{`"domain": "b.example.org"`}, []string{"!may"}, "domain", "remove", "b.example.org", "--json")
+	s.want(ExitOK, nil, []string{"api.example.com is removed; *.example.com still allows it"}, "domain", "remove", "api.example.com", "--yes")
+	s.want(ExitOK, nil, []string{"functions may not call api.example.com:8443 any more"}, "domain", "remove", "api.example.com:8443", "--yes")
+	s.want(ExitOK, []string{`"domain": "b.example.org"`}, []string{"!may"}, "domain", "remove", "b.example.org", "--json", "--yes")
 	s.tty, s.stdin = true, "n\n"
 	s.want(ExitFailure, nil, []string{"Remove *.example.com? Functions that call it", "not done"}, "domain", "remove", "*.example.com")
 	s.want(ExitOK, nil, []string{"!?", "may not call *.example.com:443 and :80 (not example.com itself) any more"}, "domain", "remove", "*.example.com", "--yes")

@@ -249,6 +249,7 @@ type shell struct {
 	env   map[string]string
 	stdin string
 	tty   bool
+	aside bool                                  // the terminal, but standard error goes to a file
 	typed func(context.Context) ([]byte, error) // passwords on the terminal
 	serve ServerCommands
 
@@ -290,7 +291,7 @@ func (s *shell) runContext(ctx context.Context, args ...string) outcome {
 	code := Run(ctx, State{
 		Args: args, Env: s.env, Version: "1.2.3", StdoutTTY: s.colour, OpenRoot: func(dir string) (*os.Root, error) { return os.OpenRoot(s.abs(dir)) },
 		Stdin: strings.NewReader(s.stdin), Stdout: &out, Stderr: &err,
-		StdinTTY: s.tty, StderrTTY: s.tty, ReadPassword: s.typed, Start: s.start,
+		StdinTTY: s.tty, StderrTTY: s.tty && !s.aside, ReadPassword: s.typed, Start: s.start,
 		OpenDir: func(dir string) fs.FS { return os.DirFS(s.abs(dir)) },
 		Server:  s.serve,
 	})

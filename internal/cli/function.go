@@ -69,7 +69,7 @@ func (a *app) undeploy() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "undeploy NAME|UUID...",
 		Short:             "Take functions out of service",
-		Long:              "Takes functions out of service: no invocation begins any more, the running ones\nfinish. Code and versions stay. On a terminal it asks before.",
+		Long:              "Takes functions out of service: no invocation begins any more, the running ones\nfinish. Code and versions stay.\nIt asks before; without a terminal it takes --yes.",
 		Example:           "  convoke undeploy greeting\n  convoke undeploy greeting orders --yes",
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: a.completeMoreNames,
@@ -135,7 +135,7 @@ func (a *app) remove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "remove NAME|UUID",
 		Short:             "Delete a function with its versions and deployments",
-		Long:              "Deletes a function with its versions and deployments. One that is deployed must\nbe undeployed first, or with --undeploy in one go. On a terminal it asks before.",
+		Long:              "Deletes a function with its versions and deployments. One that is deployed must\nbe undeployed first, or with --undeploy in one go.\nIt asks before; without a terminal it takes --yes.",
 		Example:           "  convoke remove greeting --undeploy",
 		Args:              args("NAME"),
 		ValidArgsFunction: a.completeNames,

@@ -269,7 +269,7 @@ func (a *app) clientRemove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "remove CLIENT",
 		Short:   "Remove a client and end its tokens",
-		Long:    "Removes a client for good; its tokens and what users allowed it end at once.\nNeeds the role admin. On a terminal it asks before.",
+		Long:    "Removes a client for good; its tokens and what users allowed it end at once.\nNeeds the role admin.\nIt asks before; without a terminal it takes --yes.",
 		Example: "  convoke client remove shop",
 		Args:    args("CLIENT"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -56,10 +56,15 @@ func (a *app) tell(format string, args ...any) {
 // note says something that scripts should see too.
 func (a *app) note(format string, args ...any) { fmt.Fprintf(a.Stderr, format+"\n", args...) }
 
-// confirm asks on a terminal; elsewhere the command was written down on purpose.
+// confirm asks before something is lost. Where nobody can be asked, a script or
+// a terminal whose questions go to a file, it must have been said before, by
+// --yes: a redirection is no answer.
 func (a *app) confirm(yes bool, format string, args ...any) error {
-	if yes || !a.StdinTTY || !a.StderrTTY {
+	if yes {
 		return nil
+	}
+	if !a.StdinTTY || !a.StderrTTY {
+		return &hinted{nobodyToAsk(), "--yes does it without a question"}
 	}
 	fmt.Fprintf(a.Stderr, format+" [y/N] ", args...)
 	line, err := bufio.NewReader(io.LimitReader(a.Stdin, 100)).ReadString('\n')
@@ -71,6 +76,10 @@ func (a *app) confirm(yes bool, format string, args ...any) error {
 		return nil
 	}
 	return errors.New("not done")
+}
+
+func nobodyToAsk() error {
+	return usagef("there is nobody to ask whether to go on; nothing was changed")
 }
 
 // problem prints a finding of the build with its line and a caret below it.

@@ -99,7 +99,7 @@ func (a *app) profileRemove() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use: "remove NAME", Short: "Delete a profile",
-		Long:    "Deletes a profile. Its token or sign-in stays good on the server: sign out first\nwith convoke logout. On a terminal it asks before.",
+		Long:    "Deletes a profile. Its token or sign-in stays good on the server: sign out first\nwith convoke logout.\nIt asks before; without a terminal it takes --yes.",
 		Example: "  convoke profile remove production", Args: args("NAME"), ValidArgsFunction: a.completeProfiles,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := a.confirm(yes, "Delete the profile %s?", args[0]); err != nil {

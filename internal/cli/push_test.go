@@ -126,7 +126,7 @@ func TestPushLife(t *testing.T) {
 	}
 
 	// From the function's own folder, without a name. Live again after an undeploy.
-	s.want(ExitOK, nil, nil, "undeploy", "greeting")
+	s.want(ExitOK, nil, nil, "undeploy", "greeting", "--yes")
 	s.at("functions/greeting").want(ExitOK, []string{"greeting  deployed  2"}, []string{"unchanged"}, "push", "--deploy", "--yes")
 	got := s.want(ExitOK, nil, nil, "push", "--all", "--json")
 	var out []outcomeOf
@@ -320,7 +320,7 @@ func TestDeployNames(t *testing.T) {
 	if s.fake.functions[0].DeployedVersion == nil {
 		t.Error("undeployed though another name is wrong")
 	}
-	s.want(ExitOK, nil, []string{"a is undeployed\nc is undeployed\n"}, "undeploy", "a", "c")
+	s.want(ExitOK, nil, []string{"a is undeployed\nc is undeployed\n"}, "undeploy", "a", "c", "--yes")
 	s.want(ExitUsage, nil, []string{"NAME is missing"}, "undeploy")
 }
 

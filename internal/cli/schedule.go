@@ -336,7 +336,7 @@ func (a *app) scheduleRemove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "remove ID|NAME",
 		Short:   "Delete a schedule",
-		Long:    "Deletes a schedule with the list of its runs. A run under way goes on. On a\nterminal it asks before.",
+		Long:    "Deletes a schedule with the list of its runs. A run under way goes on. It asks\nbefore; without a terminal it takes --yes.",
 		Example: "  convoke schedule remove 0ec98cae-3f40-4a86-9b1d-7c2e90a4f611",
 		Args:    args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -140,7 +140,7 @@ func TestScheduleChange(t *testing.T) {
 	sent(`{"isActive":false}`)
 	s.want(ExitOK, []string{`"isActive": true`}, nil, "schedule", "resume", scheduleID, "--json")
 	sent(`{"isActive":true}`)
-	s.want(ExitOK, nil, []string{"schedule " + scheduleID + " is removed"}, "schedule", "remove", "once")
+	s.want(ExitOK, nil, []string{"schedule " + scheduleID + " is removed"}, "schedule", "remove", "once", "--yes")
 	s.tty, s.stdin = true, "n\n"
 	s.want(ExitFailure, nil, []string{"Delete the schedule " + scheduleID + "? [y/N]", "not done"}, "schedule", "remove", "once")
 }

@@ -202,7 +202,7 @@ func (a *app) secretRemove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "remove NAME",
 		Short:   "Delete a secret",
-		Long:    "Deletes a secret, at once and for good. Needs the role admin. On a terminal it\nasks before.",
+		Long:    "Deletes a secret, at once and for good. Needs the role admin. It asks before;\nwithout a terminal it takes --yes.",
 		Example: "  convoke secret remove api-key",
 		Args:    args("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -135,9 +135,9 @@ func TestSecretListAndRemove(t *testing.T) {
 	})
 	s.want(ExitOK, []string{"key   JSON  -        ann", "!LIVEPERSON"}, nil, "secret", "list")
 	s.want(ExitOK, []string{`"LIVEPERSON_DEFAULT_APP_KEY"`}, nil, "secret", "list", "--system", "--json")
-	s.want(ExitOK, nil, []string{"secret key is removed"}, "secret", "remove", "key")
-	s.want(ExitOK, []string{`"state": "removed"`}, nil, "secret", "remove", "key", "--json")
-	s.want(ExitNotFound, nil, []string{"there is no secret none", "hint: convoke secret list"}, "secret", "remove", "none")
+	s.want(ExitOK, nil, []string{"secret key is removed"}, "secret", "remove", "key", "--yes")
+	s.want(ExitOK, []string{`"state": "removed"`}, nil, "secret", "remove", "key", "--json", "--yes")
+	s.want(ExitNotFound, nil, []string{"there is no secret none", "hint: convoke secret list"}, "secret", "remove", "none", "--yes")
 	s.want(ExitOK, nil, []string{"3 secrets are sealed with it", "secret old of account 20 could not be read"}, "secret", "rotate-key")
 	s.want(ExitOK, []string{`"keyId": 7`}, nil, "secret", "rotate-key", "--json")
 	s.tty, s.stdin = true, "n\n"

@@ -157,7 +157,7 @@ func (a *app) tokenRevoke() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "revoke ID",
 		Short:   "End a token's use",
-		Long:    "Ends the use of a token, at once and for good; convoke token list shows the ids.\nNeeds the role admin; --own needs none. On a terminal it asks before.",
+		Long:    "Ends the use of a token, at once and for good; convoke token list shows the ids.\nNeeds the role admin; --own needs none.\nIt asks before; without a terminal it takes --yes.",
 		Example: "  convoke token revoke 0ec98cae-3f40-4a86-9b1d-7c2e90a4f611",
 		Args:    args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -24,10 +24,10 @@ func TestTokens(t *testing.T) {
 	}
 	s.want(ExitOK, []string{`"id": "t1"`}, nil, "token", "list", "--json")
 
-	s.want(ExitOK, nil, []string{"token t1 is revoked"}, "token", "revoke", "t1")
+	s.want(ExitOK, nil, []string{"token t1 is revoked"}, "token", "revoke", "t1", "--yes")
 	s.want(ExitOK, []string{"revoked"}, nil, "token", "list")
-	s.want(ExitOK, []string{`"state": "revoked"`}, nil, "token", "revoke", "t2", "--json")
-	s.want(ExitNotFound, nil, []string{"there is no such token", "hint: convoke token list shows the ids"}, "token", "revoke", "t3")
+	s.want(ExitOK, []string{`"state": "revoked"`}, nil, "token", "revoke", "t2", "--json", "--yes")
+	s.want(ExitNotFound, nil, []string{"there is no such token", "hint: convoke token list shows the ids"}, "token", "revoke", "t3", "--yes")
 	s.want(ExitUsage, nil, []string{"ID is missing"}, "token", "revoke")
 
 	s.fake.tokens[0].RevokedAt = api.Time{}

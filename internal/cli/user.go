@@ -155,7 +155,7 @@ func (a *app) userSwitch(name string, disabled bool) *cobra.Command {
 	}
 	if disabled {
 		cmd.Short = "Keep a user out"
-		cmd.Long = "Keeps a user out, at once: sessions end and the user's own tokens are refused.\nNeeds the role admin. On a terminal it asks before."
+		cmd.Long = "Keeps a user out, at once: sessions end and the user's own tokens are refused.\nNeeds the role admin.\nIt asks before; without a terminal it takes --yes."
 		cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	}
 	return cmd
@@ -187,7 +187,7 @@ func (a *app) userResetPassword() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use: "reset-password NAME|ID", Short: "Make up a new password for a user",
-		Long:    "Makes up a password and prints it, once. It has to be changed at the next\nsign-in; the user's sessions end, the user's own tokens stay. Needs the role\nadmin. On a terminal it asks before.",
+		Long:    "Makes up a password and prints it, once. It has to be changed at the next\nsign-in; the user's sessions end, the user's own tokens stay. Needs the role\nadmin.\nIt asks before; without a terminal it takes --yes.",
 		Example: "  convoke user reset-password ann", Args: args("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, u, err := a.findUser(cmd, args[0])
@@ -212,7 +212,7 @@ func (a *app) userRemove() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use: "remove NAME|ID", Short: "Remove a user",
-		Long:    "Removes a user for good: sessions end and the user's own tokens are revoked. What\nthe user did stays in the audit trail. Needs the role admin. On a terminal it\nasks before.",
+		Long:    "Removes a user for good: sessions end and the user's own tokens are revoked. What\nthe user did stays in the audit trail. Needs the role admin. It asks before;\nwithout a terminal it takes --yes.",
 		Example: "  convoke user remove ann", Args: args("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, u, err := a.findUser(cmd, args[0])

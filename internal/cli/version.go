@@ -86,7 +86,8 @@ func (a *app) rollback() *cobra.Command {
 		Short: "Make an older version live again",
 		Long: `Makes the version live that was live before, or the one named by --to, and
 waits until it serves. The newest saved version stays as it is: the function is
-in state Modified afterwards. On a terminal it asks before.`,
+in state Modified afterwards.
+It asks before; without a terminal it takes --yes.`,
 		Example:           "  convoke rollback greeting\n  convoke rollback greeting --to 3 --yes",
 		Args:              args("NAME"),
 		ValidArgsFunction: a.completeNames,
