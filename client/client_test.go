@@ -265,6 +265,7 @@ func TestFollowLogsStops(t *testing.T) {
 		"each fails":     {bodies: []string{"data: {\"id\":1}\n\n"}, want: boom},
 		"refused":        {bodies: []string{""}, code: convoke.CodeForbidden},
 		"refused later":  {bodies: []string{":\n\n", ""}, code: convoke.CodeForbidden},
+		"ended for us":   {bodies: []string{"event: error\ndata: {\"code\":\"convoke.auth.unauthorized\",\"message\":\"the token is revoked\"}\n\n"}, code: convoke.CodeUnauthorized},
 		"no entry":       {bodies: []string{"data: nonsense\n\n"}, code: convoke.CodeInternal},
 		"line too large": {bodies: []string{"data: " + strings.Repeat("x", maxLine+1)}, code: convoke.CodeInternal},
 	} {

@@ -154,6 +154,9 @@ func (s *stream) run(ctx context.Context) error {
 		watchdog.Reset(silence)
 		line := lines.Text()
 		if line == "" { // the end of one event
+			if event == "error" {
+				return api.ParseError(http.StatusInternalServerError, nil, []byte(data.String()))
+			}
 			if event != "end" && data.Len() > 0 {
 				if err := s.entry(data.String()); err != nil {
 					return err

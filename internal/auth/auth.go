@@ -85,6 +85,9 @@ type Auth struct {
 	// before one of them must not be remembered after it.
 	revocations uint64
 
+	// forgotten is closed and replaced by forget.
+	forgotten chan struct{}
+
 	crossOrigin http.CrossOriginProtection
 }
 
@@ -125,7 +128,7 @@ func New(c Config) (*Auth, error) {
 	return &Auth{
 		tokens: c.Tokens, people: c.People, jwt: c.JWT, log: c.Logger, ttl: cmp.Or(c.TTL, 30*time.Second),
 		idle: cmp.Or(c.SessionIdle, 8*time.Hour), life: cmp.Or(c.SessionLifetime, 24*time.Hour),
-		known: known, refused: refused, touches: make(chan touch, 256),
+		known: known, refused: refused, touches: make(chan touch, 256), forgotten: make(chan struct{}),
 	}, nil
 }
 
@@ -151,12 +154,22 @@ func (a *Auth) Authenticate(r *http.Request) (*convoke.Principal, error) {
 
 // lookup returns whose token, bearer or cookie text is; it has tokenLength.
 func (a *Auth) lookup(ctx context.Context, text string) (*convoke.Principal, error) {
+	now := time.Now()
+	e, err := a.recall(ctx, text, now)
+	if err != nil {
+		return nil, err
+	}
+	a.touch(e, now)
+	return e.principal, nil
+}
+
+// recall is lookup without a use.
+func (a *Auth) recall(ctx context.Context, text string, now time.Time) (*entry, error) {
 	// Looking the hash up leaks nothing through timing: whoever does not have
 	// the token cannot steer its hash towards a known one.
 	var raw [tokenLength]byte
 	copy(raw[:], text)
 	key := sha256.Sum256(raw[:])
-	now := time.Now()
 	e, ok := a.known.Get(key)
 	if !ok || !now.Before(e.until) {
 		var err error
@@ -167,8 +180,7 @@ func (a *Auth) lookup(ctx context.Context, text string) (*convoke.Principal, err
 	if !e.live(now) {
 		return nil, errBadToken()
 	}
-	a.touch(e, now)
-	return e.principal, nil
+	return e, nil
 }
 
 // errBadToken does not say what is wrong: that would help only a guesser.
@@ -382,6 +394,10 @@ func (a *Auth) forget(match func(*entry) bool) {
 	defer a.mu.Unlock()
 	a.revocations++
 	a.refused.Purge() // who was refused may be let in now
+	defer func() {    // when nothing of what ended is known any more
+		close(a.forgotten)
+		a.forgotten = make(chan struct{})
+	}()
 	for _, key := range a.known.Keys() {
 		if e, ok := a.known.Peek(key); ok && match(e) {
 			a.known.Remove(key)

@@ -16,6 +16,9 @@ type Verifier interface {
 	// CodeThrottled when it cannot take more proofs, and the store's error when
 	// that cannot be asked. The principal must not be changed.
 	Verify(r *http.Request, token string, dpop bool) (*convoke.Principal, error)
+	// Still is Verify for a request that was let in and goes on: its proof of
+	// possession, which is good for one time, is not asked for again.
+	Still(ctx context.Context, token string) (*convoke.Principal, error)
 	// ForgetUser and ForgetAccount have tokens that a change of a user or of an
 	// account may concern judged anew.
 	ForgetUser(accountID, userID string)

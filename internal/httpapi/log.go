@@ -3,12 +3,15 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"convoke"
 	"convoke/api"
+	"convoke/internal/auth"
 	"convoke/internal/httpx"
 	"convoke/internal/runlog"
 )
@@ -123,8 +126,20 @@ func (s *server) streamLogs(w http.ResponseWriter, r *http.Request, by *convoke.
 	default:
 		watch = s.Log.Tail
 	}
+	still := func() error {
+		p, err := s.Auth.Still(r)
+		if err != nil {
+			return err
+		}
+		return auth.Check(p, by.AccountID, convoke.PermLogRead)
+	}
 	return s.edge.ServeEvents(w, r, func(ctx context.Context, emit func(httpx.Event) error) error {
-		return watch(ctx, by.AccountID, filter, func(e convoke.LogEntry) error {
+		ctx, stop := s.watchRight(ctx, still)
+		defer stop()
+		return becauseOf(ctx, watch(ctx, by.AccountID, filter, func(e convoke.LogEntry) error {
+			if err := still(); err != nil {
+				return err
+			}
 			data, err := json.Marshal(api.NewLogEntry(e))
 			if err != nil {
 				return err
@@ -134,6 +149,44 @@ func (s *server) streamLogs(w http.ResponseWriter, r *http.Request, by *convoke.
 				ev.ID = strconv.FormatInt(e.Seq, 10)
 			}
 			return emit(ev)
-		})
+		}))
 	})
+}
+
+// rightEvery is how often an open stream makes sure that it may go on, besides
+// when something ends in this process and before each entry: a token expires
+// without anybody doing anything.
+const rightEvery = 5 * time.Second
+
+// watchRight ends ctx when still returns an error, which is its cause then.
+// stop ends the watching and returns once it has.
+func (s *server) watchRight(ctx context.Context, still func() error) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		tick := time.NewTicker(rightEvery)
+		defer tick.Stop()
+		for {
+			// Fetched before asking: what ends in between is not missed.
+			forgotten := s.Auth.Forgotten()
+			if err := still(); err != nil && ctx.Err() == nil {
+				cancel(err)
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			case <-forgotten:
+			}
+		}
+	})
+	return ctx, func() { cancel(nil); watching.Wait() }
+}
+
+// becauseOf is err, or why ctx was ended where that is more than its end.
+func becauseOf(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
 }

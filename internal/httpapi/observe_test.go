@@ -3,14 +3,19 @@ package httpapi
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"convoke"
 	"convoke/api"
+	"convoke/internal/auth"
 )
 
 var noon = time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
@@ -193,4 +198,83 @@ func TestReports(t *testing.T) {
 		s.as = "invoker"
 		run(t, w, s, saved)
 	}
+}
+
+// TestStreamEndsWithItsRight: a stream lasts no longer than what let it in, and
+// says why it ends. Nothing that is logged afterwards is shown.
+func TestStreamEndsWithItsRight(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	fn := w.function(t, "a")
+	ctx := t.Context()
+	secret, made, err := w.config.Auth.Issue(ctx, home, "watcher", []convoke.Role{convoke.RoleViewer}, 0, "setup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.person(t, "ann", convoke.RoleViewer)
+	bob := w.person(t, "bob", convoke.RoleViewer)
+	w.login(t, "bob", password)
+	w.login(t, "ann", password)
+	var machine api.ClientWithSecret
+	_, _, body := w.do(t, "admin", "POST", "/clients", `{"name":"watcher","grantTypes":["client_credentials"],"scopes":["faas.log.read"]}`, nil)
+	if err := json.Unmarshal([]byte(body), &machine); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, text string
+		end        func()
+	}{
+		{"revoked", secret.Reveal(), func() { w.want(t, "admin", "DELETE /tokens/"+made.ID, "", 204) }},
+		{"signed out", w.tokens["ann"], func() { w.want(t, "ann", "POST /logout", "", 204) }},
+		{"client disabled", w.machineToken(t, machine.ID, machine.Secret), func() {
+			w.want(t, "admin", "PATCH /clients/"+machine.ID, `{"disabled":true}`, 200)
+			w.log.Append(entry(fn, "not for you", convoke.LevelInfo, noon)) // no signal reaches the stream, but the next entry does
+		}},
+		{"user disabled", w.tokens["bob"], func() { w.want(t, "admin", "PATCH /users/"+bob.ID, `{"disabled":true}`, 200) }},
+		{"account disabled", w.tokens["other"], func() { w.want(t, "operator", "PATCH /api/accounts/20000002", `{"disabled":true}`, 200) }},
+	} {
+		account := home
+		if tt.text == w.tokens["other"] {
+			account = other
+		}
+		r, err := http.NewRequestWithContext(ctx, "GET", w.url+"/api/account/"+account+"/logs/stream?limit=0", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+tt.text)
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tt.end()
+		all, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if got := string(all); err != nil || !strings.Contains(got, "event: error\n") || !strings.Contains(got, string(convoke.CodeUnauthorized)) || strings.Contains(got, "not for you") {
+			t.Errorf("%s: the stream was %q, %v", tt.name, got, err)
+		}
+	}
+}
+
+// TestStreamIsLookedAtAgain: what expires tells nobody, so it is found by asking.
+func TestStreamIsLookedAtAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, err := auth.New(auth.Config{Tokens: struct{ convoke.TokenStore }{}, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &server{Config: Config{Auth: a}}
+		start, expired := time.Now(), errors.New("expired")
+		ctx, stop := s.watchRight(t.Context(), func() error {
+			if time.Since(start) > 7*time.Second {
+				return expired
+			}
+			return nil
+		})
+		defer stop()
+		<-ctx.Done()
+		if took := time.Since(start); took != 2*rightEvery || becauseOf(ctx, ctx.Err()) != expired {
+			t.Errorf("ended after %v by %v, want %v by %v", took, becauseOf(ctx, ctx.Err()), 2*rightEvery, expired)
+		}
+	})
 }

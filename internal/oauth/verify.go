@@ -72,6 +72,30 @@ func errToken() error {
 // (RFC 9449, section 7.1); CodeThrottled when too many proofs are under way;
 // and the store's error when it cannot be asked. The principal must not be changed.
 func (s *Server) Verify(r *http.Request, token string, dpop bool) (*convoke.Principal, error) {
+	e, err := s.recall(r.Context(), token)
+	if err != nil {
+		return nil, err
+	}
+	if bound := e.claims.thumbprint(); bound != "" || dpop {
+		if err := s.checkBinding(r, token, bound, dpop); err != nil {
+			return nil, err
+		}
+	}
+	return e.principal, nil
+}
+
+// Still is Verify for a request that was let in and goes on: a proof by a DPoP
+// key is good for one time, so it is not asked for again.
+func (s *Server) Still(ctx context.Context, token string) (*convoke.Principal, error) {
+	e, err := s.recall(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	return e.principal, nil
+}
+
+// recall returns what is known of a token, or finds it out.
+func (s *Server) recall(ctx context.Context, token string) (*entry, error) {
 	if len(token) > maxToken {
 		return nil, errToken()
 	}
@@ -84,19 +108,14 @@ func (s *Server) Verify(r *http.Request, token string, dpop bool) (*convoke.Prin
 	e, ok := s.known.Get(sum)
 	if !ok || !now.Before(e.until) {
 		var err error
-		if e, err = s.learn(r.Context(), sum, token, e, now); err != nil {
+		if e, err = s.learn(ctx, sum, token, e, now); err != nil {
 			return nil, err
 		}
 	}
 	if !now.Before(e.expires) {
 		return nil, errToken()
 	}
-	if bound := e.claims.thumbprint(); bound != "" || dpop {
-		if err := s.checkBinding(r, token, bound, dpop); err != nil {
-			return nil, err
-		}
-	}
-	return e.principal, nil
+	return e, nil
 }
 
 // checkBinding holds a bound token to a proof by its key.
