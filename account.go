@@ -2,6 +2,10 @@ package convoke
 
 import (
 	"context"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -69,6 +73,30 @@ func (a AccountLimits) Over(l Limits) Limits {
 		}
 	}
 	return l
+}
+
+// With is a with the limits of change in place, by their names; 0 takes the
+// server's. It returns CodeValidation for a name that no limit has.
+func (a AccountLimits) With(change map[string]int) (AccountLimits, error) {
+	v := reflect.ValueOf(&a).Elem()
+	var names []string
+	set := 0
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		names = append(names, name)
+		if n, ok := change[name]; ok {
+			v.Field(i).SetInt(int64(n))
+			set++
+		}
+	}
+	if set < len(change) {
+		for _, name := range slices.Sorted(maps.Keys(change)) {
+			if !slices.Contains(names, name) {
+				return a, Errorf(CodeValidation, "an account has no limit %.50q; it has %s", name, strings.Join(names, ", "))
+			}
+		}
+	}
+	return a, nil
 }
 
 // maxAccountLimit keeps absurd numbers out of arithmetic.

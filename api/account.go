@@ -41,10 +41,10 @@ type CreateAccountResponse struct {
 
 // UpdateAccountRequest changes an account; absent members stay.
 type UpdateAccountRequest struct {
-	Name       *string                `json:"name,omitempty"`
-	Generation *string                `json:"generation,omitempty"`
-	Disabled   *bool                  `json:"disabled,omitempty"`
-	Limits     *convoke.AccountLimits `json:"limits,omitempty"` // replaces all of its own
+	Name       *string        `json:"name,omitempty"`
+	Generation *string        `json:"generation,omitempty"`
+	Disabled   *bool          `json:"disabled,omitempty"`
+	Limits     map[string]int `json:"limits,omitempty"` // by name; 0 takes the server's, absent ones stay
 }
 
 // AccountSettings are what an account's own people see and, but for the

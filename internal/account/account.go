@@ -3,6 +3,7 @@ package account
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"convoke"
@@ -67,11 +68,14 @@ type Change struct {
 	Name       *string
 	Generation *convoke.Generation
 	Disabled   *bool
-	Limits     *convoke.AccountLimits // replaces all of them
+	Limits     map[string]int // by name; 0 takes the server's, others stay
 }
 
+// errSame keeps a change that changes nothing out of the store.
+var errSame = errors.New("nothing changes")
+
 // Update changes an account; it holds from the next request on. It returns the
-// account as it was and as it is, CodeValidation for values that break a rule,
+// account as it was and as it is, the same one when nothing changes, CodeValidation for values that break a rule,
 // CodeActionNotAllowed for disabling the operator's own account, and CodeNotFound.
 func (s *Service) Update(ctx context.Context, id string, c Change) (was, is *convoke.Account, err error) {
 	if c.Disabled != nil && *c.Disabled && id == convoke.DefaultAccountID {
@@ -83,10 +87,18 @@ func (s *Service) Update(ctx context.Context, id string, c Change) (was, is *con
 		a.Name = *cmp.Or(c.Name, &a.Name)
 		a.Generation = *cmp.Or(c.Generation, &a.Generation)
 		a.Disabled = *cmp.Or(c.Disabled, &a.Disabled)
-		a.Limits = *cmp.Or(c.Limits, &a.Limits)
+		if a.Limits, err = a.Limits.With(c.Limits); err != nil {
+			return err
+		}
+		if *a == before {
+			return errSame
+		}
 		a.UpdatedAt = time.Now().UTC()
 		return a.Validate()
 	})
+	if errors.Is(err, errSame) {
+		return was, was, nil
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -67,7 +67,7 @@ func TestLimitsFollow(t *testing.T) {
 	if got := s.LimitsOf("43"); got != convoke.DefaultLimits() {
 		t.Errorf("limits of an account that is not there: %+v", got)
 	}
-	if _, _, err := s.Update(t.Context(), "42", account.Change{Limits: &convoke.AccountLimits{}}); err != nil {
+	if _, _, err := s.Update(t.Context(), "42", account.Change{Limits: map[string]int{"payloadBytes": 0}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.LimitsOf("42"); got != convoke.DefaultLimits() {

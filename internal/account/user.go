@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"slices"
 	"time"
 
@@ -106,7 +107,7 @@ type UserChange struct {
 
 // UpdateUser changes roles, disables or enables; it holds from the user's next
 // request on, and disabling ends his sessions. It returns the user as he was
-// and as he is, CodeValidation for roles that break a rule, CodeForbidden when
+// and as he is, the same one when nothing changes, CodeValidation for roles that break a rule, CodeForbidden when
 // by may not grant the roles that the user has or gets, CodeActionNotAllowed
 // when nobody would be left who governs the account, and CodeNotFound.
 func (s *Service) UpdateUser(ctx context.Context, by *convoke.Principal, id string, c UserChange) (was, is *convoke.User, err error) {
@@ -127,12 +128,18 @@ func (s *Service) UpdateUser(ctx context.Context, by *convoke.Principal, id stri
 		if c.Disabled != nil {
 			u.Disabled = *c.Disabled
 		}
+		if u.Disabled == was.Disabled && slices.Equal(u.Roles, was.Roles) {
+			return errSame
+		}
 		if was.Governs() && !u.Governs() && governing == 0 {
 			return lastAdmin(u)
 		}
 		u.UpdatedAt = time.Now().UTC()
 		return nil
 	})
+	if errors.Is(err, errSame) {
+		return was, was, nil
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -80,14 +81,29 @@ func addLimitFlags(cmd *cobra.Command, to *convoke.AccountLimits) {
 	}
 }
 
-// overlay is had with the limits whose flags were given, and whether any was.
-func overlay(cmd *cobra.Command, had, given convoke.AccountLimits) (limits convoke.AccountLimits, any bool) {
+// limitChange is what the given flags change, by the names of the limits: only
+// that is sent, so that two operators at a time undo nothing of each other.
+func limitChange(cmd *cobra.Command, given convoke.AccountLimits) map[string]int {
+	var change map[string]int
 	for _, f := range limitFlags {
-		if cmd.Flags().Changed(f.name) {
-			*f.of(&had), any = *f.of(&given), true
+		if !cmd.Flags().Changed(f.name) {
+			continue
+		}
+		if change == nil {
+			change = map[string]int{}
+		}
+		// A limit of its own alone in a body shows its name.
+		var one convoke.AccountLimits
+		*f.of(&one) = 1
+		named := map[string]int{}
+		if b, err := json.Marshal(one); err == nil {
+			_ = json.Unmarshal(b, &named) // what was encoded a moment ago
+		}
+		for name := range named {
+			change[name] = *f.of(&given)
 		}
 	}
-	return had, any
+	return change
 }
 
 func (a *app) accountCreate() *cobra.Command {
@@ -224,17 +240,15 @@ func (a *app) accountUpdate() *cobra.Command {
 			in.Disabled = &disable
 		}
 		return with(func(ctx context.Context, accounts Accounts) error {
-			had, err := accounts.Account(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			if limits, any := overlay(cmd, had.Limits, given); any {
-				in.Limits = &limits
-			}
-			if in == (api.UpdateAccountRequest{}) {
+			in.Limits = limitChange(cmd, given)
+			if in.Name == nil && in.Generation == nil && in.Disabled == nil && in.Limits == nil {
 				return usagef("there is nothing to change; see %s --help", cmd.CommandPath())
 			}
 			if disable {
+				had, err := accounts.Account(ctx, args[0])
+				if err != nil {
+					return err
+				}
 				if err := a.confirm(yes, "Keep everybody of account %s (%s) out?", had.ID, had.Name); err != nil {
 					return err
 				}

@@ -24,7 +24,7 @@ func (s *server) listAccounts(w http.ResponseWriter, r *http.Request, _ *convoke
 
 func (s *server) createAccount(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	var in api.CreateAccountRequest
-	if err := httpx.ReadJSON(w, r, &in, metaBytes); err != nil {
+	if err := httpx.ReadExactJSON(w, r, &in, metaBytes); err != nil {
 		return err
 	}
 	a, password, err := s.Accounts.Create(r.Context(), people.CreateInput{
@@ -50,7 +50,7 @@ func (s *server) getAccount(w http.ResponseWriter, r *http.Request, _ *convoke.P
 
 func (s *server) updateAccount(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	var in api.UpdateAccountRequest
-	if err := httpx.ReadJSON(w, r, &in, metaBytes); err != nil {
+	if err := httpx.ReadExactJSON(w, r, &in, metaBytes); err != nil {
 		return err
 	}
 	was, is, err := s.Accounts.Update(r.Context(), r.PathValue("id"), people.Change{
@@ -59,8 +59,10 @@ func (s *server) updateAccount(w http.ResponseWriter, r *http.Request, by *convo
 	if err != nil {
 		return err
 	}
-	if err := s.recordAccount(r, by, "account.update", is, api.NewAccount(was), api.NewAccount(is)); err != nil {
-		return err
+	if is != was { // else nothing changed
+		if err := s.recordAccount(r, by, "account.update", is, api.NewAccount(was), api.NewAccount(is)); err != nil {
+			return err
+		}
 	}
 	return httpx.WriteJSON(w, http.StatusOK, api.NewAccount(is))
 }
@@ -87,7 +89,7 @@ func (s *server) updateSettings(w http.ResponseWriter, r *http.Request, by *conv
 		api.UpdateSettingsRequest
 		Limits any `json:"limits"`
 	}
-	if err := httpx.ReadJSON(w, r, &in, metaBytes); err != nil {
+	if err := httpx.ReadExactJSON(w, r, &in, metaBytes); err != nil {
 		return err
 	}
 	if in.Limits != nil {
@@ -97,8 +99,10 @@ func (s *server) updateSettings(w http.ResponseWriter, r *http.Request, by *conv
 	if err != nil {
 		return err
 	}
-	if err := s.record(r, by, "account.update", is.ID, is.Name, settingsBody(was), settingsBody(is)); err != nil {
-		return err
+	if is != was { // else nothing changed
+		if err := s.record(r, by, "account.update", is.ID, is.Name, settingsBody(was), settingsBody(is)); err != nil {
+			return err
+		}
 	}
 	return httpx.WriteJSON(w, http.StatusOK, settingsBody(is))
 }

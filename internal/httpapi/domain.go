@@ -23,7 +23,7 @@ func (s *server) listDomains(w http.ResponseWriter, r *http.Request, by *convoke
 
 func (s *server) addDomain(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	var in api.AddDomainRequest
-	if err := httpx.ReadJSON(w, r, &in, metaBytes); err != nil {
+	if err := httpx.ReadExactJSON(w, r, &in, metaBytes); err != nil {
 		return err
 	}
 	d, err := s.Domains.Add(r.Context(), by, by.AccountID, in.Domain)

@@ -36,7 +36,7 @@ func (s *server) getClient(w http.ResponseWriter, r *http.Request, by *convoke.P
 
 func (s *server) createClient(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	var in api.CreateClientRequest
-	if err := httpx.ReadJSON(w, r, &in, metaBytes); err != nil {
+	if err := httpx.ReadExactJSON(w, r, &in, metaBytes); err != nil {
 		return err
 	}
 	c := &convoke.Client{
@@ -55,7 +55,7 @@ func (s *server) createClient(w http.ResponseWriter, r *http.Request, by *convok
 
 func (s *server) updateClient(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	var in api.UpdateClientRequest
-	if err := httpx.ReadJSON(w, r, &in, metaBytes); err != nil {
+	if err := httpx.ReadExactJSON(w, r, &in, metaBytes); err != nil {
 		return err
 	}
 	before, after, err := s.OAuth.UpdateClient(r.Context(), by.AccountID, r.PathValue("client"), func(c *convoke.Client) {
@@ -89,7 +89,7 @@ func (s *server) updateClient(w http.ResponseWriter, r *http.Request, by *convok
 
 func (s *server) rotateClientSecret(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	var in api.RotateClientSecretRequest
-	if err := httpx.ReadOptionalJSON(w, r, &in, metaBytes); err != nil {
+	if err := httpx.ReadOptionalExactJSON(w, r, &in, metaBytes); err != nil {
 		return err
 	}
 	grace := defaultGrace

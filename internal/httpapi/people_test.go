@@ -105,3 +105,60 @@ func TestCookiesAreGuarded(t *testing.T) {
 		t.Errorf("two cookies of the name: %d", status)
 	}
 }
+
+// TestSlipsAreNamed: on a path of ours a member that does not exist is refused
+// by its name and changes nothing; tools of the reference send such on theirs.
+func TestSlipsAreNamed(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ann := w.person(t, "ann", convoke.RoleViewer)
+	for _, tt := range []struct{ as, do, body, slip string }{
+		{"admin", "POST /tokens", `{"name":"typo","roles":["invoker"],"ttl":86400}`, "ttl"},
+		{"admin", "POST /tokens", `{"name":"typo","roles":["invoker"],"ttlSeconds":99999999999999}`, "ttlSeconds is"},
+		{"operator", "POST /api/accounts", `{"id":"30000003","disable":true}`, "disable"},
+		{"operator", "PATCH /api/accounts/" + other, `{"disable":true}`, "disable"},
+		{"operator", "PATCH /api/accounts/" + other, `{"limits":{"bogus":5}}`, "bogus"},
+		{"admin", "PATCH /settings", `{"named":"x"}`, "named"},
+		{"admin", "POST /users", `{"loginName":"bob","role":["viewer"]}`, "role"},
+		{"admin", "PATCH /users/" + ann.ID, `{"role":["invoker"]}`, "role"},
+		{"admin", "POST /clients", `{"name":"c","grants":[]}`, "grants"},
+		{"admin", "POST /domains", `{"name":"api.example.com"}`, "name"},
+	} {
+		w.want(t, tt.as, tt.do, tt.body, 400, tt.slip)
+	}
+	w.want(t, "admin", "GET /activities", "", 200, "[]")
+	w.want(t, "operator", "GET /api/accounts/"+other, "", 200, `"disabled":false`, `"limits":{}`)
+	w.want(t, "admin", "POST /functions", `{"timestamp":0,"name":"of_a_tool"}`, 201)
+	w.want(t, "admin", "POST /tokens", `{"name":"x","roles":["invoker"],"ttl":1}`, 400, `there is no member \"ttl\"; the body takes name, roles, ttlSeconds`)
+}
+
+// TestChangesOfNothing leave no trace: no entry in the trail, no new time.
+func TestChangesOfNothing(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ann := w.person(t, "ann", convoke.RoleViewer)
+	for _, tt := range [][3]string{
+		{"admin", "PATCH /users/" + ann.ID, `{"roles":["viewer"],"disabled":false}`},
+		{"operator", "PATCH /api/accounts/" + other, `{"name":"` + other + `","limits":{"payloadBytes":0}}`},
+		{"admin", "PATCH /settings", `{"generation":"V2"}`},
+	} {
+		w.want(t, tt[0], tt[1], tt[2], 200)
+	}
+	w.want(t, "admin", "GET /activities", "", 200, "!user.update", "!account.update")
+	now, err := w.config.Accounts.User(t.Context(), home, ann.ID)
+	if err != nil || !now.UpdatedAt.Equal(ann.UpdatedAt) {
+		t.Errorf("the user is %+v, %v; was %+v", now, err, ann)
+	}
+}
+
+// TestLimitsAreMerged: what is not said of an account's limits stays.
+func TestLimitsAreMerged(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	one := "PATCH /api/accounts/" + other
+	w.want(t, "operator", one, `{"limits":{"functionsPerAccount":5}}`, 200, `"limits":{"functionsPerAccount":5}`)
+	w.want(t, "operator", one, `{"limits":{"payloadBytes":7}}`, 200, `"functionsPerAccount":5`, `"payloadBytes":7`)
+	w.want(t, "operator", one, `{"limits":{"functionsPerAccount":0}}`, 200, `"limits":{"payloadBytes":7}`)
+	w.want(t, "operator", one, `{"limits":{"payloadBytes":-1}}`, 400, "payloadBytes is -1")
+	w.want(t, "operator", one, `{"limits":{}}`, 200, `"limits":{"payloadBytes":7}`)
+}

@@ -24,12 +24,16 @@ func (s *server) pageTokens(w http.ResponseWriter, r *http.Request, by *convoke.
 	if err != nil {
 		return err
 	}
-	return writeList(w, r, p, next, bodies(tokens, tokenBody))
+	return writeList(w, r, p, next, bodies(tokens, TokenBody))
 }
 
 func (s *server) createToken(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	var in api.CreateTokenRequest
-	if err := httpx.ReadJSON(w, r, &in, metaBytes); err != nil {
+	if err := httpx.ReadExactJSON(w, r, &in, metaBytes); err != nil {
+		return err
+	}
+	ttl, err := tokenTTL(in.TTLSeconds)
+	if err != nil {
 		return err
 	}
 	roles := rolesOf(in.Roles)
@@ -38,19 +42,32 @@ func (s *server) createToken(w http.ResponseWriter, r *http.Request, by *convoke
 			return convoke.Errorf(convoke.CodeForbidden, "the role %s may do what you may not; somebody who holds it can issue the token", role)
 		}
 	}
-	text, t, err := s.Auth.Issue(r.Context(), by.AccountID, in.Name, roles, clampDuration(in.TTLSeconds, time.Second), by.String())
+	text, t, err := s.Auth.Issue(r.Context(), by.AccountID, in.Name, roles, ttl, by.String())
 	if err != nil {
 		return err
 	}
 	return s.issued(w, r, by, text, t)
 }
 
+// tokenYears bounds how long a token may last that is to end at all.
+const tokenYears = 10
+
+// tokenTTL returns CodeValidation for a lifetime that cannot be meant: cut down
+// silently it would surprise its owner.
+func tokenTTL(seconds int64) (time.Duration, error) {
+	const most = tokenYears * 365 * 24 * 3600
+	if seconds < 0 || seconds > most {
+		return 0, convoke.Errorf(convoke.CodeValidation, "ttlSeconds is %d; it must be from 1 to %d, or 0 for a token that does not expire", seconds, most)
+	}
+	return time.Duration(seconds) * time.Second, nil
+}
+
 // issued records a new token and answers with its text.
 func (s *server) issued(w http.ResponseWriter, r *http.Request, by *convoke.Principal, text convoke.Secret, t *convoke.Token) error {
-	if err := s.record(r, by, "token.create", t.ID, t.Name, nil, tokenBody(t)); err != nil {
+	if err := s.record(r, by, "token.create", t.ID, t.Name, nil, TokenBody(t)); err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusCreated, api.CreateTokenResponse{Token: tokenBody(t), Text: text.Reveal()})
+	return httpx.WriteJSON(w, http.StatusCreated, api.CreateTokenResponse{Token: TokenBody(t), Text: text.Reveal()})
 }
 
 func (s *server) revokeToken(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
@@ -66,7 +83,7 @@ func (s *server) revokeToken(w http.ResponseWriter, r *http.Request, by *convoke
 		if t.ID != id {
 			continue
 		}
-		if err := s.record(r, by, "token.revoke", id, t.Name, tokenBody(t), nil); err != nil {
+		if err := s.record(r, by, "token.revoke", id, t.Name, TokenBody(t), nil); err != nil {
 			return err
 		}
 	}
@@ -108,7 +125,11 @@ const ownTokensMost = 50
 // others that outlive it.
 func (s *server) createOwnToken(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	var in api.CreateTokenRequest
-	if err := httpx.ReadJSON(w, r, &in, metaBytes); err != nil {
+	if err := httpx.ReadExactJSON(w, r, &in, metaBytes); err != nil {
+		return err
+	}
+	ttl, err := tokenTTL(in.TTLSeconds)
+	if err != nil {
 		return err
 	}
 	if by.SessionID == "" {
@@ -136,7 +157,7 @@ func (s *server) createOwnToken(w http.ResponseWriter, r *http.Request, by *conv
 			return convoke.Errorf(convoke.CodeForbidden, "the role %s may do what you may not", role)
 		}
 	}
-	text, t, err := s.Auth.IssueTo(r.Context(), by.AccountID, by.UserID, in.Name, roles, clampDuration(in.TTLSeconds, time.Second), by.String())
+	text, t, err := s.Auth.IssueTo(r.Context(), by.AccountID, by.UserID, in.Name, roles, ttl, by.String())
 	if err != nil {
 		return err
 	}
@@ -154,7 +175,8 @@ func (s *server) revokeOwnToken(w http.ResponseWriter, r *http.Request, by *conv
 	return s.revokeToken(w, r, by)
 }
 
-func tokenBody(t *convoke.Token) api.Token {
+// TokenBody is the wire form of a token, without its text.
+func TokenBody(t *convoke.Token) api.Token {
 	return api.Token{
 		ID: t.ID, Name: t.Name, UserID: t.UserID, Roles: api.RoleNames(t.Roles), CreatedAt: api.Time{Time: t.CreatedAt}, CreatedBy: t.CreatedBy,
 		ExpiresAt: api.Time{Time: t.ExpiresAt}, RevokedAt: api.Time{Time: t.RevokedAt}, LastUsedAt: api.Time{Time: t.LastUsedAt},

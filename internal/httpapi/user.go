@@ -24,7 +24,7 @@ func (s *server) listUsers(w http.ResponseWriter, r *http.Request, by *convoke.P
 
 func (s *server) createUser(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	var in api.CreateUserRequest
-	if err := httpx.ReadJSON(w, r, &in, metaBytes); err != nil {
+	if err := httpx.ReadExactJSON(w, r, &in, metaBytes); err != nil {
 		return err
 	}
 	u, password, err := s.Accounts.CreateUser(r.Context(), by, people.UserInput{
@@ -61,15 +61,17 @@ func (s *server) getUser(w http.ResponseWriter, r *http.Request, by *convoke.Pri
 
 func (s *server) updateUser(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	var in api.UpdateUserRequest
-	if err := httpx.ReadJSON(w, r, &in, metaBytes); err != nil {
+	if err := httpx.ReadExactJSON(w, r, &in, metaBytes); err != nil {
 		return err
 	}
 	was, is, err := s.Accounts.UpdateUser(r.Context(), by, r.PathValue("user"), people.UserChange{Roles: rolesOf(in.Roles), Disabled: in.Disabled})
 	if err != nil {
 		return err
 	}
-	if err := s.record(r, by, "user.update", is.ID, is.LoginName, api.NewUser(was), api.NewUser(is)); err != nil {
-		return err
+	if is != was { // else nothing changed
+		if err := s.record(r, by, "user.update", is.ID, is.LoginName, api.NewUser(was), api.NewUser(is)); err != nil {
+			return err
+		}
 	}
 	return httpx.WriteJSON(w, http.StatusOK, api.NewUser(is))
 }
@@ -99,7 +101,7 @@ func (s *server) resetPassword(w http.ResponseWriter, r *http.Request, by *convo
 
 func (s *server) changePassword(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	var in api.ChangePasswordRequest
-	if err := httpx.ReadJSON(w, r, &in, metaBytes); err != nil {
+	if err := httpx.ReadExactJSON(w, r, &in, metaBytes); err != nil {
 		return err
 	}
 	u, err := s.Accounts.ChangePassword(r.Context(), by, convoke.NewSecret(in.OldPassword), convoke.NewSecret(in.NewPassword))

@@ -2,10 +2,13 @@ package httpx
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"reflect"
 	"strconv"
+	"strings"
 	"sync"
 
 	"convoke"
@@ -15,7 +18,18 @@ import (
 // that v does not have are ignored. It returns CodeInvalid for an empty or
 // malformed body and CodePayloadTooLarge for one beyond the limit.
 func ReadJSON(w http.ResponseWriter, r *http.Request, v any, limit int64) error {
-	found, err := decode(w, r, v, limit)
+	return needed(decode(w, r, v, limit, false))
+}
+
+// ReadExactJSON is ReadJSON for a body whose members must all be known, and
+// CodeInvalid names one that is not: a slip of the pen in one that may be left
+// out would otherwise make, say, a token that never ends. Tools of the reference
+// send members that we have no use for, so what they call takes ReadJSON.
+func ReadExactJSON(w http.ResponseWriter, r *http.Request, v any, limit int64) error {
+	return needed(decode(w, r, v, limit, true))
+}
+
+func needed(found bool, err error) error {
 	if err == nil && !found {
 		return convoke.Errorf(convoke.CodeInvalid, "the request needs a JSON body")
 	}
@@ -24,7 +38,13 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, v any, limit int64) error 
 
 // ReadOptionalJSON is ReadJSON for a body that may be empty; v stays as it is then.
 func ReadOptionalJSON(w http.ResponseWriter, r *http.Request, v any, limit int64) error {
-	_, err := decode(w, r, v, limit)
+	_, err := decode(w, r, v, limit, false)
+	return err
+}
+
+// ReadOptionalExactJSON is ReadExactJSON for a body that may be empty.
+func ReadOptionalExactJSON(w http.ResponseWriter, r *http.Request, v any, limit int64) error {
+	_, err := decode(w, r, v, limit, true)
 	return err
 }
 
@@ -56,7 +76,7 @@ func tooLarge(limit int64) error {
 }
 
 // decode reports whether there was a body at all.
-func decode(w http.ResponseWriter, r *http.Request, v any, limit int64) (bool, error) {
+func decode(w http.ResponseWriter, r *http.Request, v any, limit int64, exact bool) (bool, error) {
 	body, err := ReadBody(w, r, limit)
 	if err != nil {
 		return false, err
@@ -64,7 +84,40 @@ func decode(w http.ResponseWriter, r *http.Request, v any, limit int64) (bool, e
 	if len(bytes.TrimSpace(body)) == 0 {
 		return false, nil
 	}
-	return true, explain(json.Unmarshal(body, v))
+	if err := json.Unmarshal(body, v); err != nil || !exact {
+		return true, explain(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	// What it finds is what Unmarshal let pass.
+	if err := d.Decode(reflect.New(reflect.TypeOf(v).Elem()).Interface()); err != nil {
+		return true, unknown(err, v)
+	}
+	return true, nil
+}
+
+// unknown names the member that v does not have, and those that it has.
+func unknown(err error, v any) error {
+	name, ok := strings.CutPrefix(err.Error(), "json: unknown field ")
+	if !ok {
+		return explain(err)
+	}
+	return &convoke.Error{Code: convoke.CodeInvalid, Cause: err,
+		Message: "there is no member " + name + "; the body takes " + strings.Join(members(reflect.TypeOf(v).Elem()), ", ")}
+}
+
+// members are the names of what a body of type t has.
+func members(t reflect.Type) (names []string) {
+	for f := range t.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case f.Anonymous && name == "":
+			names = append(names, members(f.Type)...)
+		case name != "-":
+			names = append(names, cmp.Or(name, f.Name))
+		}
+	}
+	return names
 }
 
 // explain turns the decoder's error into a sentence for the person.
