@@ -2,13 +2,12 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"time"
+	"slices"
 
 	"convoke"
 	"convoke/api"
@@ -142,28 +141,35 @@ func (l *LocalAccounts) CreateAccount(ctx context.Context, in api.CreateAccountR
 	if err != nil {
 		return nil, err
 	}
-	return &api.CreateAccountResponse{Account: api.NewAccount(a), Admin: in.Admin, Password: password.Reveal()}, l.record(ctx, "account.create", a)
+	return &api.CreateAccountResponse{Account: api.NewAccount(a), Admin: in.Admin, Password: password.Reveal()}, l.record(ctx, "account.create", nil, a)
 }
 
 // UpdateAccount changes an account, as account.Service.Update does.
 func (l *LocalAccounts) UpdateAccount(ctx context.Context, id string, in api.UpdateAccountRequest) (*api.Account, error) {
-	_, a, err := l.service.Update(ctx, id, account.Change{
+	was, a, err := l.service.Update(ctx, id, account.Change{
 		Name: in.Name, Generation: (*convoke.Generation)(in.Generation), Disabled: in.Disabled, Limits: in.Limits,
 	})
 	if err != nil {
 		return nil, err
 	}
 	out := api.NewAccount(a)
-	return &out, l.record(ctx, "account.update", a)
+	if a == was {
+		return &out, nil
+	}
+	return &out, l.record(ctx, "account.update", was, a)
 }
 
-// record keeps in the account's trail what the command line changed.
-func (l *LocalAccounts) record(ctx context.Context, action string, a *convoke.Account) error {
-	after, err := json.Marshal(api.NewAccount(a))
-	if err != nil {
-		return err
+// record keeps what the command line did to an account in two trails, the
+// operator's and the account's, as the management API does.
+func (l *LocalAccounts) record(ctx context.Context, action string, was, is *convoke.Account) error {
+	var before any
+	if was != nil {
+		before = api.NewAccount(was)
 	}
-	return l.store.AppendActivity(ctx, &convoke.Activity{
-		AccountID: a.ID, At: time.Now(), ActorID: "command line", Actor: "command line", Action: action, Subject: a.ID, Name: a.Name, After: after,
-	})
+	for _, trail := range slices.Compact([]string{convoke.DefaultAccountID, is.ID}) {
+		if err := recordLocal(ctx, l.store, trail, byCommandLine, action, is.ID, is.Name, before, api.NewAccount(is)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,13 +15,16 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
 	"convoke"
+	"convoke/api"
 	"convoke/internal/auth"
 	"convoke/internal/config"
+	"convoke/internal/httpapi"
 	"convoke/internal/sqlstore"
 )
 
@@ -29,7 +33,7 @@ const adminLogin = "admin"
 // firstStart creates the first account and its user admin, unless they are
 // there. A generated password is printed on out, this once.
 func firstStart(ctx context.Context, store *sqlstore.Store, password convoke.Secret, out io.Writer) error {
-	if err := ensureAccount(ctx, store, convoke.DefaultAccountID); err != nil {
+	if err := ensureAccount(ctx, store, convoke.DefaultAccountID, byServe); err != nil {
 		return err
 	}
 	_, err := store.FindUserByLogin(ctx, convoke.DefaultAccountID, adminLogin)
@@ -47,11 +51,14 @@ func firstStart(ctx context.Context, store *sqlstore.Store, password convoke.Sec
 		return err
 	}
 	now := time.Now()
-	err = store.CreateUser(ctx, &convoke.User{
+	u := &convoke.User{
 		ID: uuid.NewString(), AccountID: convoke.DefaultAccountID, LoginName: adminLogin, PasswordHash: hash,
 		Roles: []convoke.Role{convoke.RoleAdmin, convoke.RoleOperator}, CreatedAt: now, UpdatedAt: now,
-	}, 0)
-	if err != nil {
+	}
+	if err = store.CreateUser(ctx, u, 0); err != nil {
+		return err
+	}
+	if err = recordLocal(ctx, store, u.AccountID, byServe, "user.create", u.ID, u.LoginName, nil, api.NewUser(u)); err != nil {
 		return err
 	}
 	if generated {
@@ -61,15 +68,57 @@ func firstStart(ctx context.Context, store *sqlstore.Store, password convoke.Sec
 	return err
 }
 
-func ensureAccount(ctx context.Context, store *sqlstore.Store, id string) error {
+// Who acts where nobody has signed in: whoever has the data folder, or the
+// start of the server.
+const (
+	byCommandLine = "command line"
+	byServe       = "serve"
+	// fromHere is where they act from.
+	fromHere = "data folder"
+)
+
+// recordLocal keeps in the account's trail what was done without a request.
+// before and after are bodies of the API, nil for none.
+func recordLocal(ctx context.Context, store *sqlstore.Store, accountID, by, action, subject, name string, before, after any) error {
+	act := &convoke.Activity{
+		AccountID: accountID, At: time.Now(), ActorID: by, Actor: by, From: fromHere, Action: action, Subject: subject, Name: name,
+	}
+	for _, side := range []struct {
+		to   *json.RawMessage
+		body any
+	}{{&act.Before, before}, {&act.After, after}} {
+		if side.body == nil {
+			continue
+		}
+		text, err := json.Marshal(side.body)
+		if err != nil {
+			return err
+		}
+		*side.to = text
+	}
+	return store.AppendActivity(ctx, act)
+}
+
+func ensureAccount(ctx context.Context, store *sqlstore.Store, id, by string) error {
 	_, err := store.FindAccount(ctx, id)
-	if convoke.ErrorCode(err) == convoke.CodeNotFound {
-		err = store.CreateAccount(ctx, &convoke.Account{ID: id, Name: id, CreatedAt: time.Now()})
-		if convoke.ErrorCode(err) == convoke.CodeConflict {
-			err = nil // another process was faster
+	if convoke.ErrorCode(err) != convoke.CodeNotFound {
+		return err
+	}
+	now := time.Now()
+	a := &convoke.Account{ID: id, Name: id, Generation: convoke.GenerationV2, CreatedAt: now, UpdatedAt: now}
+	err = store.CreateAccount(ctx, a)
+	if convoke.ErrorCode(err) == convoke.CodeConflict {
+		return nil // another process was faster
+	}
+	if err != nil {
+		return err
+	}
+	for _, trail := range slices.Compact([]string{convoke.DefaultAccountID, id}) {
+		if err := recordLocal(ctx, store, trail, by, "account.create", id, id, nil, api.NewAccount(a)); err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
 }
 
 // CreateToken issues a token in a data directory, whether a server runs on it
@@ -91,15 +140,18 @@ func CreateToken(ctx context.Context, dataDir, accountID, roleName, name string,
 		return "", fresh, err
 	}
 	defer store.Close()
-	if err := ensureAccount(ctx, store, accountID); err != nil {
+	if err := ensureAccount(ctx, store, accountID, byCommandLine); err != nil {
 		return "", fresh, err
 	}
 	a, err := auth.New(auth.Config{Tokens: store, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return "", fresh, err
 	}
-	text, _, err := a.Issue(ctx, accountID, cmp.Or(name, roleName), []convoke.Role{role}, ttl, "command line")
-	return text.Reveal(), fresh, err
+	text, t, err := a.Issue(ctx, accountID, cmp.Or(name, roleName), []convoke.Role{role}, ttl, byCommandLine)
+	if err != nil {
+		return "", fresh, err
+	}
+	return text.Reveal(), fresh, recordLocal(ctx, store, accountID, byCommandLine, "token.create", t.ID, t.Name, nil, httpapi.TokenBody(t))
 }
 
 // profileToken is the name of the token that a written profile holds.
@@ -115,8 +167,11 @@ func (a *App) writeProfile(ctx context.Context) error {
 			return nil
 		}
 	}
-	token, _, err := a.auth.Issue(ctx, convoke.DefaultAccountID, profileToken, []convoke.Role{convoke.RoleAdmin, convoke.RoleOperator}, 0, "serve")
+	token, t, err := a.auth.Issue(ctx, convoke.DefaultAccountID, profileToken, []convoke.Role{convoke.RoleAdmin, convoke.RoleOperator}, 0, byServe)
 	if err != nil {
+		return err
+	}
+	if err := recordLocal(ctx, a.store, t.AccountID, byServe, "token.create", t.ID, t.Name, nil, httpapi.TokenBody(t)); err != nil {
 		return err
 	}
 	if err := config.SaveProfile(a.cfg.WriteProfile, config.Profile{URL: url, Account: convoke.DefaultAccountID, Token: token}); err != nil {
