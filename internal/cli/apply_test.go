@@ -201,7 +201,7 @@ func TestBadAccounts(t *testing.T) {
 		"functions:\n  - nam: x": "bad.yaml:2: there is no nam; did you mean name?",
 		"functions:\n  - name: x\n    settings:\n      timeoutMs: soon":          `bad.yaml:4: settings.timeoutMs must be a whole number, not "soon"`,
 		"functions:\n  - name: x\n    environmentVariables: {A: 1}":              "bad.yaml:3: environmentVariables is {",
-		"functions:\n  - name: x\n    deployed: maybe":                           `bad.yaml:3: deployed must be true or false, not "maybe"`,
+		"functions:\n  - name: x\n    deployed: maybe":                           `bad.yaml:3: deployed must be true, false or keep, not "maybe"`,
 		"functions:\n  - name: x\n    skills: 7":                                 "bad.yaml:3: skills must be a list of texts, not 7",
 		"functions:\n  - name: x":                                                "bad.yaml:2: a function has either a path or code",
 		"functions:\n  - code: x":                                                "bad.yaml:2: a function with code has a name",
@@ -283,4 +283,29 @@ secrets:
 	s.want(ExitUsage, []string{"-# mine"}, []string{"there is nobody to ask"}, "export", "out")
 	s.want(ExitOK, nil, nil, "export", "out", "--yes")
 	s.want(ExitUsage, nil, []string{"there is no folder no"}, "export", "no/way")
+}
+
+// TestExportMakesNoDraftLive: a function whose newest version was only saved is
+// written so that the same account needs nothing done and another gets a draft.
+func TestExportMakesNoDraftLive(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	s.file("hello.js", hello)
+	s.want(ExitOK, nil, nil, "deploy", "hello.js", "--name", "hello")
+	s.file("hello.js", hello+"// 2\n")
+	s.want(ExitOK, nil, nil, "deploy", "hello.js", "--name", "hello")
+	one := 1
+	s.fake.functions[0].DeployedVersion, s.fake.functions[0].State = &one, "Modified"
+	s.want(ExitOK, nil, []string{"hello is written with its newest version, 2, which is a draft: live is 1"}, "export", "out")
+	if got := s.read("out/account.yaml"); !strings.Contains(got, "deployed: keep") {
+		t.Errorf("account.yaml is %s", got)
+	}
+	s.want(ExitOK, nil, []string{"nothing to do"}, "apply", "-f", "out/account.yaml")
+	s.fake.functions = nil
+	s.want(ExitOK, nil, nil, "apply", "-f", "out/account.yaml", "--yes")
+	if f := s.fake.functions; len(f) != 1 || f[0].DeployedVersion != nil {
+		t.Errorf("applied to an empty account: %+v", f)
+	}
+	s.file("bad.yaml", "functions:\n- {path: out/functions/hello, deployed: maybe}\n")
+	s.want(ExitUsage, nil, []string{"true, false or keep"}, "apply", "-f", "bad.yaml")
 }

@@ -34,7 +34,7 @@ type fileFunction struct {
 	Path     string
 	Code     string
 	Language string
-	Deployed *bool // nil: true
+	Deployed deployedAs
 	Skills   *[]string
 	config   projectConfig
 }
@@ -57,6 +57,32 @@ type fileSchedule struct {
 }
 
 // fileSecret says where a secret's value comes from; it never has the value.
+// deployedAs is what is to be live of a function: its newest version, unless
+// said otherwise.
+type deployedAs struct {
+	no   bool // nothing
+	keep bool // what is live now, be it nothing
+}
+
+// deployedKeep is how a file says keep. Export writes it of a function whose
+// newest version nobody deployed, so that applying it makes no draft live.
+const deployedKeep = "keep"
+
+// UnmarshalJSON reads true, false or keep.
+func (d *deployedAs) UnmarshalJSON(b []byte) error {
+	switch string(b) {
+	case "true":
+		*d = deployedAs{}
+	case "false":
+		*d = deployedAs{no: true}
+	case strconv.Quote(deployedKeep):
+		*d = deployedAs{keep: true}
+	default:
+		return fmt.Errorf("deployed must be true, false or %s, not %.40s", deployedKeep, b)
+	}
+	return nil
+}
+
 type fileSecret struct {
 	origin
 	Name     string

@@ -215,16 +215,16 @@ func (p *planner) planFunction(ctx context.Context, f *fileFunction, files *proj
 		st.Diff, st.needs = ch.diff, name
 		p.saves = append(p.saves, st)
 	}
-	deployed := f.Deployed == nil || *f.Deployed
 	switch {
-	case deployed && (fn == nil || ch.manifest != nil || !live(fn)):
+	case f.Deployed.keep:
+	case !f.Deployed.no && (fn == nil || ch.manifest != nil || !live(fn)):
 		st := newStep("function", name, actionDeploy, func(ctx context.Context) error {
 			_, err := p.a.deployAndWait(ctx, p.c, fn, nil, p.flags.wait)
 			return placed(err, files)
 		})
 		st.needs = name
 		p.deploys = append(p.deploys, st)
-	case !deployed && fn != nil && fn.DeployedVersion != nil:
+	case f.Deployed.no && fn != nil && fn.DeployedVersion != nil:
 		p.undeploy(fn)
 	}
 	return nil

@@ -52,7 +52,7 @@ type exported struct {
 
 type exportedFunction struct {
 	Path     string   `yaml:"path"`
-	Deployed bool     `yaml:"deployed"`
+	Deployed any      `yaml:"deployed"` // true, false or keep
 	Skills   []string `yaml:"skills,omitempty"`
 }
 
@@ -99,6 +99,11 @@ func (a *app) runExport(ctx context.Context, folder string, f pullFlags) error {
 		}
 		return empty
 	})
+	for _, u := range all {
+		if u.err == nil && u.fn.DeployedVersion != nil && *u.fn.DeployedVersion != u.fn.LatestVersion {
+			a.note("%s is written with its newest version, %d, which is a draft: live is %d, and applying it deploys nothing", u.Name, u.fn.LatestVersion, *u.fn.DeployedVersion)
+		}
+	}
 	text, err := exportAccount(ctx, c, all)
 	if err != nil {
 		return err
@@ -148,9 +153,14 @@ func (a *app) writeAccount(w *workspace, text string, yes bool) error {
 func exportAccount(ctx context.Context, c *client.Client, functions []*pulled) (string, error) {
 	out := exported{Functions: []exportedFunction{}, Domains: []string{}, Schedules: []exportedSchedule{}, Secrets: []exportedSecret{}}
 	for _, u := range functions {
-		if u.err == nil {
-			out.Functions = append(out.Functions, exportedFunction{functionsDir + "/" + u.Name, u.fn.DeployedVersion != nil, u.fn.Skills})
+		if u.err != nil {
+			continue
 		}
+		e := exportedFunction{functionsDir + "/" + u.Name, u.fn.DeployedVersion != nil, u.fn.Skills}
+		if live := u.fn.DeployedVersion; live != nil && *live != u.fn.LatestVersion {
+			e.Deployed = deployedKeep
+		}
+		out.Functions = append(out.Functions, e)
 	}
 	domains, err := c.Domains(ctx)
 	if err != nil {
