@@ -161,6 +161,20 @@ func TestWriteProfile(t *testing.T) {
 	}
 }
 
+func TestEgressInternal(t *testing.T) {
+	t.Parallel()
+	const good = "crm.corp.example,*.corp.example,10.1.0.0/16 10.0.0.7,fd00::/8,::1"
+	if _, err := Load(LoadOptions{Env: map[string]string{"CONVOKE_EGRESS_INTERNAL": good}}); err != nil {
+		t.Error(err)
+	}
+	for _, bad := range []string{"999.1.1.1/8", "10.0.0.0/33", "crm.corp.example:443", "https://crm", "fe80::1%eth0"} {
+		_, err := Load(LoadOptions{Flags: map[string]string{"egress.internal": "10.0.0.1," + bad}})
+		if err == nil || !strings.Contains(err.Error(), bad) || strings.Contains(err.Error(), `"10.0.0.1"`) {
+			t.Errorf("%s: got %v, want an error that names it alone", bad, err)
+		}
+	}
+}
+
 func TestEmptyFileIsFine(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "\n", "# nothing\n", "log:\nlimits:\n", "listen:\n"} {

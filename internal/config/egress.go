@@ -1,8 +1,11 @@
 package config
 
 import (
+	"net/netip"
 	"strings"
 	"time"
+
+	"convoke"
 )
 
 // Egress is what functions may do beyond the server. 0 is no limit.
@@ -47,4 +50,22 @@ func (e *Egress) problems(say func(path, format string, args ...any)) {
 			say(path, "must not be less than zero, which is no limit")
 		}
 	}
+	for _, text := range e.InternalHosts() {
+		if !isInternal(text) {
+			say("egress.internal", "%q is no internal host or network; give a name such as *.corp.example, an address or a network such as 10.1.0.0/16", text)
+		}
+	}
+}
+
+// isInternal reports whether package egress can read an entry of Internal. It
+// is asked here so that a slip is found before the first start makes anything.
+func isInternal(text string) bool {
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
+		return true
+	}
+	if _, err := netip.ParsePrefix(text); err == nil {
+		return true
+	}
+	_, port, err := convoke.ParseDomain(text)
+	return err == nil && port == 0
 }
