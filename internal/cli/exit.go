@@ -106,7 +106,12 @@ func hint(err error) string {
 	case convoke.CodeUnauthorized:
 		return "convoke login signs in; or give a token by CONVOKE_TOKEN, --token or a profile: on the server's machine, convoke token create makes one"
 	case convoke.CodeForbidden:
-		return "use a token with a stronger role: convoke token create --role developer"
+		// The server's sentence says what is wrong: another account, a password
+		// to change, a wrong token. Of a role that is missing it says what it lacks.
+		if strings.Contains(e.Message, "lacks the permission") {
+			return "convoke whoami shows your roles; an admin can give you others, or a token with them"
+		}
+		return ""
 	case convoke.CodeUnavailable:
 		if client.Unreachable(err) {
 			return "convoke serve starts a server here; --url or CONVOKE_URL name another"
