@@ -212,12 +212,12 @@ func TestLogs(t *testing.T) {
 	t.Parallel()
 	s := deployed(t)
 	s.fake.logs = []api.LogEntry{{ID: 1, Level: "Info", Message: "one", Extras: json.RawMessage("[]")}, {ID: 2, Level: "Error", Message: "two", Extras: json.RawMessage(`[1]`)}}
-	got := s.want(ExitOK, nil, nil, "logs", "hello", "--level", "error,warn", "--since", "1h", "--until", "2026-11-23T08:00:00Z", "--text", "x y", "--request-id", "r", "--limit", "7")
+	got := s.want(ExitOK, nil, nil, "logs", "hello", "--level", "error,warn", "--since", "1h", "--until", "2126-11-23T08:00:00Z", "--text", "x y", "--request-id", "r", "--limit", "7")
 	if want := "0001-01-01T00:00:00.000Z Info  one\n0001-01-01T00:00:00.000Z Error two [1]\n"; got.stdout != want {
 		t.Errorf("got %q, want %q", got.stdout, want)
 	}
 	last := s.fake.requests[len(s.fake.requests)-1]
-	for _, want := range []string{"level=error&level=warn", "&limit=7", "&requestId=r", "&text=x+y", "&to=1795420800000", "from="} {
+	for _, want := range []string{"level=error&level=warn", "&limit=7", "&requestId=r", "&text=x+y", "&to=4951094400000", "from="} {
 		if !strings.Contains(last, want) {
 			t.Errorf("%s is missing in %s", want, last)
 		}
@@ -227,7 +227,7 @@ func TestLogs(t *testing.T) {
 		t.Errorf("--json: got %q, want one entry on each line", got.stdout)
 	}
 	for _, args := range [][]string{
-		{"--level", "loud"}, {"--since", "yesterday"}, {"--limit", "0"}, {"--limit", "1001"}, {"--follow", "--until", "1h"}, {"--since", "-5m"},
+		{"--level", "loud"}, {"--since", "yesterday"}, {"--limit", "0"}, {"--limit", "1001"}, {"--follow", "--until", "1h"}, {"--since", "-5m"}, {"--since", "1h", "--until", "2h"},
 	} {
 		s.want(ExitUsage, nil, nil, append([]string{"logs", "hello"}, args...)...)
 	}

@@ -51,6 +51,8 @@ It goes with --since, --until, --request-id and --limit.`,
 			switch {
 			case calls && (follow || len(filter.Levels) > 0 || filter.Text != ""):
 				return usagef("--calls goes with --since, --until, --request-id and --limit only")
+			case !filter.From.IsZero() && !filter.To.IsZero() && filter.To.Before(filter.From):
+				return usagef("--until is before --since, so nothing can be between them")
 			case follow && until != "":
 				return usagef("--follow has no end: leave out --until")
 			case filter.Limit < 0 || filter.Limit > 1000 || filter.Limit == 0 && !follow:
