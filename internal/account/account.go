@@ -75,8 +75,9 @@ type Change struct {
 var errSame = errors.New("nothing changes")
 
 // Update changes an account; it holds from the next request on. It returns the
-// account as it was and as it is, the same one when nothing changes, CodeValidation for values that break a rule,
-// CodeActionNotAllowed for disabling the operator's own account, and CodeNotFound.
+// account as it was and as it is, the same one when nothing changes,
+// CodeValidation for values that break a rule, CodeActionNotAllowed for
+// disabling the operator's own account, and CodeNotFound.
 func (s *Service) Update(ctx context.Context, id string, c Change) (was, is *convoke.Account, err error) {
 	if c.Disabled != nil && *c.Disabled && id == convoke.DefaultAccountID {
 		return nil, nil, convoke.Errorf(convoke.CodeActionNotAllowed, "account %s is the operator's own and cannot be disabled", id)
