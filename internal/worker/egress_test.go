@@ -143,6 +143,12 @@ func TestCalls(t *testing.T) {
 				}
 			})
 		}
+		// Whoever lets fetch's error through tells its caller what to allow.
+		const told = "TypeError: fetch failed: evil.test is not allowed; allow it with `convoke domain add evil.test`"
+		_, err := invoke(b.function(t, w, runtime, `return fetch('https://evil.test/')`), w.payload())
+		if e := (*convoke.Error)(nil); !errors.As(err, &e) || e.Code != convoke.CodeRuntimeError || e.Message != told {
+			t.Errorf("fetch refused and not caught: %v", err)
+		}
 		// The refusals are in the log, under their invocation.
 		e := b.sink.wait(t, "convoke domain add evil.test")
 		if e.RequestID != "req-1" || e.Level != convoke.LevelWarn || e.Source != convoke.SourcePlatform {

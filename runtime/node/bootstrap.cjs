@@ -133,10 +133,11 @@ function describe(kind, error, message) {
   try {
     const native = isNativeError(error);
     const trace = native ? bounded(show(error)) : '';
+    const refused = native && message === undefined ? egress.refusal(error) : '';
     return {
       kind,
       name: native ? bounded(error.name) : error === undefined ? '' : typeof error,
-      message: bounded(message ?? (native ? error.message : show(error))),
+      message: bounded(message ?? (native ? error.message : show(error)) + (refused && `: ${refused}`)),
       stack: trace,
       place: stack.place(trace),
     };

@@ -11,6 +11,7 @@
 const net = require('node:net');
 const { AsyncLocalStorage } = require('node:async_hooks');
 const { domainToASCII } = require('node:url');
+const { isNativeError } = require('node:util').types;
 const frames = require('./frames.cjs');
 const names = require('./names.cjs');
 const { errno } = require('node:os').constants;
@@ -274,6 +275,15 @@ function resetAndDestroy() {
 class EgressError extends Error {}
 Object.defineProperty(EgressError.prototype, 'name', { value: 'EgressError', configurable: true, writable: true });
 
+// refusal is what the proxy said, of an error that it caused at some depth: of
+// fetch's own words, "fetch failed", nobody learns which domain to allow.
+function refusal(error) {
+  for (let cause = error.cause, depth = 0; depth < 4 && isNativeError(cause); cause = cause.cause, depth++) {
+    if (cause instanceof EgressError) return cause.message;
+  }
+  return '';
+}
+
 function fail(socket, connection, { code, message, status }) {
   if (over(socket, connection)) return;
   const { host, port } = connection;
@@ -317,4 +327,4 @@ function install(idOfInvocation, writeWarning, wayOfThread = way) {
   names.install();
 }
 
-module.exports = { install, failed, connected, giveUp, awaited, open, inRoot, line, threads };
+module.exports = { install, failed, connected, giveUp, awaited, open, inRoot, line, threads, refusal };
