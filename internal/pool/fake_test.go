@@ -95,7 +95,8 @@ type host struct {
 	n         int
 	alive     map[*fake]bool
 	starting  int
-	most      int // started at the same time
+	most      int            // started at the same time
+	payers    map[string]int // processes by the account that they were started for
 	startErr  error
 	loadErr   error
 	loads     int
@@ -120,6 +121,10 @@ func (h *host) Start(ctx context.Context, runtime string, memoryMiB int, account
 		return nil, err
 	}
 	h.n++
+	if h.payers == nil {
+		h.payers = map[string]int{}
+	}
+	h.payers[account]++
 	w := &fake{id: h.n, host: h, class: class{runtime, memoryMiB}, done: make(chan struct{})}
 	h.alive[w] = true
 	return w, nil
