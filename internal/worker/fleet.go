@@ -148,6 +148,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			f.close()
+			confine(os.Getpid(), f.divider.all) // who started it may go on
 			return nil
 		case <-tick.C:
 			f.watch(round%20 == 0)

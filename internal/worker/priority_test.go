@@ -5,12 +5,18 @@ package worker_test
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"convoke"
 	"convoke/internal/worker"
 )
 
@@ -103,4 +109,83 @@ func threads(t *testing.T, w *worker.Worker) []int {
 		out = append(out, policy)
 	}
 	return out
+}
+
+// TestShortLivesCount: processes that live for a moment put their account
+// behind like one that computes for long. Those started for it then start
+// there, on processors that the server leaves to them.
+func TestShortLivesCount(t *testing.T) { // not in parallel: it takes all processors
+	b := setup(t)
+	of := func(account string) func(*worker.Program) {
+		return func(p *worker.Program) { p.AccountID = account }
+	}
+	calm := b.start(t, `async function lambda() { return 1 }`, of("calm"))
+	const moment = `async function lambda() { const until = Date.now() + 40; while (Date.now() < until); }`
+	var isBehind atomic.Bool
+	var bombs sync.WaitGroup
+	for range 2 * runtime.NumCPU() {
+		bombs.Go(func() {
+			for !isBehind.Load() && !t.Failed() {
+				w, err := b.fleet.Start(t.Context(), convoke.DefaultRuntime, 64, "bombs")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := w.Load(t.Context(), program(moment, of("bombs"))); err != nil {
+					t.Error(err)
+				}
+				_, _ = invoke(w, "0")
+				w.Kill()
+				<-w.Done()
+			}
+		})
+	}
+	deadline := time.Now().Add(40 * time.Second)
+	for !b.fleet.Behind("bombs") {
+		if time.Now().After(deadline) {
+			t.Error("an account whose processes live for a moment is not behind")
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	isBehind.Store(true)
+	bombs.Wait()
+	if t.Failed() {
+		return
+	}
+	w, err := b.fleet.Start(t.Context(), convoke.DefaultRuntime, 64, "bombs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if policies := threads(t, w); b.fleet.Behind("bombs") && slices.ContainsFunc(policies, func(p int) bool { return p != 5 }) {
+		t.Errorf("a process started for who is behind has policies %d", policies)
+	}
+	if n := runtime.NumCPU(); n > 1 && b.fleet.Behind("bombs") {
+		if behind := affinity(t, w.PID()); behind == n {
+			t.Errorf("who is behind may run on all %d processors", n)
+		}
+	}
+	if b.fleet.Behind("calm") {
+		t.Error("the neighbour is behind too")
+	}
+	if got, err := invoke(calm, "0"); got != "1" || err != nil {
+		t.Errorf("the neighbour answers %s, %v", got, err)
+	}
+	// Nobody is behind for ever, and then all have all processors again.
+	for b.fleet.Behind("bombs") || affinity(t, os.Getpid()) != runtime.NumCPU() || os.Getuid() == 0 && affinity(t, w.PID()) != runtime.NumCPU() {
+		if time.Now().After(deadline) {
+			t.Fatalf("calm again: behind %v, the server on %d processors, the worker on %d", b.fleet.Behind("bombs"), affinity(t, os.Getpid()), affinity(t, w.PID()))
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// affinity is on how many processors a process may run.
+func affinity(t *testing.T, pid int) int {
+	t.Helper()
+	var set unix.CPUSet
+	if err := unix.SchedGetaffinity(pid, &set); err != nil {
+		t.Fatal(err)
+	}
+	return set.Count()
 }

@@ -107,6 +107,16 @@ func (b *bench) start(t testing.TB, code string, change ...func(*worker.Program)
 
 func (b *bench) tryStart(t testing.TB, code string, change ...func(*worker.Program)) (*worker.Worker, worker.Loaded, error) {
 	t.Helper()
+	p := program(code, change...)
+	w, err := b.fleet.Start(t.Context(), convoke.DefaultRuntime, p.MemoryMiB, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := w.Load(t.Context(), p)
+	return w, loaded, err
+}
+
+func program(code string, change ...func(*worker.Program)) *worker.Program {
 	p := &worker.Program{
 		AccountID: "1", FunctionID: "fn", Version: 1, Contract: convoke.ContractV2, Format: "cjs",
 		Code:      []byte(code + "\n;__convoke_lambda(typeof lambda === 'undefined' ? undefined : lambda)"),
@@ -116,12 +126,7 @@ func (b *bench) tryStart(t testing.TB, code string, change ...func(*worker.Progr
 	for _, c := range change {
 		c(p)
 	}
-	w, err := b.fleet.Start(t.Context(), convoke.DefaultRuntime, p.MemoryMiB, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	loaded, err := w.Load(t.Context(), p)
-	return w, loaded, err
+	return p
 }
 
 func v1(p *worker.Program)  { p.Contract = convoke.ContractV1 }
