@@ -30,13 +30,17 @@ const workerNiceness = 5
 // lowerPriority lowers the calling thread's priority; its children inherit it.
 func lowerPriority() { _ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, workerNiceness) }
 
-// reprioritise puts all threads of a worker behind everything else on the
-// machine, or back, and reports whether that was possible. Behind is the
-// policy SCHED_IDLE and not a high niceness: whoever wakes takes the processor
-// from it, while even the nicest thread keeps it for its time slice.
-func reprioritise(pid int, behind bool) bool {
+// reprioritise gives all threads of a worker a rank, and reports whether that
+// was possible. Behind is the policy SCHED_IDLE and not a high niceness: whoever
+// wakes takes the processor from it, while even the nicest thread keeps it for
+// its time slice. But it may get next to nothing on a busy machine, and a start
+// has a deadline.
+func reprioritise(pid int, r rank) bool {
 	attr := &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL, Nice: workerNiceness}
-	if behind {
+	switch r {
+	case startsBehind:
+		attr.Nice = 19
+	case behind:
 		attr.Policy, attr.Nice = unix.SCHED_IDLE, 19 // the niceness is for the eyes of an operator
 	}
 	return eachThread(pid, func(thread int) error { return unix.SchedSetAttr(thread, attr, 0) })

@@ -18,7 +18,7 @@ func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
 
 func lowerPriority() {}
 
-func reprioritise(int, bool) bool { return false }
+func reprioritise(int, rank) bool { return false }
 
 func confine(int, []int) {}
 

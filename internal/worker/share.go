@@ -102,7 +102,7 @@ func (f *Fleet) share(now time.Time) {
 	r := &ruling{behind: f.shares.count(used, f.pace.collect(), max(idle-f.shares.idle, 0), since)}
 	others := own - f.shares.own
 	for account, d := range used {
-		if _, behind := r.behind[account]; !behind {
+		if _, is := r.behind[account]; !is {
 			others += d
 		}
 	}
@@ -123,23 +123,42 @@ func (f *Fleet) share(now time.Time) {
 // the processors for that.
 func (w *Worker) prioritise() {
 	r := w.fleet.ruling.Load()
-	_, want := r.behind[w.account()]
+	w.mu.Lock()
+	account, blank := w.pays(), w.program == nil
+	w.mu.Unlock()
+	_, isBehind := r.behind[account]
+	want := level
+	switch {
+	case isBehind && blank:
+		want = startsBehind
+	case isBehind:
+		want = behind
+	}
 	w.priorityMu.Lock()
 	defer w.priorityMu.Unlock()
-	if part := r.of(want); !w.placed || !slices.Equal(part, w.confined) {
+	if part := r.of(isBehind); !w.placed || !slices.Equal(part, w.confined) {
 		confine(w.cmd.Process.Pid, w.fleet.divider.orAll(part))
 		w.placed, w.confined = true, part
 	}
-	if want == w.behind {
+	if want == w.rank {
 		return
 	}
 	// Coming back needs a right that a server which is an ordinary user may
 	// not have (docs/operating.md, LimitNICE): the worker then stays behind,
 	// and is asked again at the next count.
 	if reprioritise(w.cmd.Process.Pid, want) {
-		w.behind = want
+		w.rank = want
 	}
 }
+
+// rank is who goes before whom.
+type rank int
+
+const (
+	level        rank = iota // with the workers of all other accounts
+	startsBehind             // after them, while it is blank
+	behind                   // after everybody
+)
 
 // account is who pays for what the worker computes: whose program it has
 // loaded, and until then on whose behalf it was started.
@@ -202,8 +221,8 @@ func (b *bill) collect() map[string]time.Duration {
 // Behind reports whether an account computes beyond its share: others then
 // come before it wherever they meet.
 func (f *Fleet) Behind(account string) bool {
-	_, behind := f.ruling.Load().behind[account]
-	return behind
+	_, is := f.ruling.Load().behind[account]
+	return is
 }
 
 // idleTime is how long all processors together had nothing to do.

@@ -62,7 +62,7 @@ type Worker struct {
 	exit        Exit          // valid once done is closed
 
 	priorityMu sync.Mutex
-	behind     bool  // has the priority of an account beyond its share
+	rank       rank  // that its threads have
 	placed     bool  // confined is known; before, it runs where the server did when it forked
 	confined   []int // the processors it keeps to; nil is all
 
