@@ -44,3 +44,22 @@ type ActivityStore interface {
 	// DeleteActivitiesBefore removes at most limit old ones and returns how many.
 	DeleteActivitiesBefore(ctx context.Context, before time.Time, limit int) (int, error)
 }
+
+// Show sets how the subject was before and is after, each as JSON; nil is left
+// out. It fails when one cannot be written as JSON.
+func (a *Activity) Show(before, after any) error {
+	for _, side := range []struct {
+		from any
+		to   *json.RawMessage
+	}{{before, &a.Before}, {after, &a.After}} {
+		if side.from == nil {
+			continue
+		}
+		b, err := json.Marshal(side.from)
+		if err != nil {
+			return err
+		}
+		*side.to = b
+	}
+	return nil
+}

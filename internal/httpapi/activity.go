@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"time"
 
@@ -24,22 +23,13 @@ func (s *server) recordIn(r *http.Request, accountID string, by *convoke.Princip
 		AccountID: accountID, At: time.Now(), ActorID: by.ID, Actor: by.String(), From: httpx.ClientIP(r).String(), RequestID: httpx.RequestID(r),
 		Action: action, Subject: subject, Name: name,
 	}
-	for _, side := range []struct {
-		from any
-		to   *json.RawMessage
-	}{{before, &a.Before}, {after, &a.After}} {
-		if side.from == nil {
-			continue
-		}
-		b, err := json.Marshal(side.from)
-		if err != nil {
-			return err
-		}
-		*side.to = b
+	if err := a.Show(before, after); err != nil {
+		return err
 	}
 	// The change is made: a caller who leaves now must not keep it off the trail.
 	return s.Activities.AppendActivity(context.WithoutCancel(r.Context()), a)
 }
+
 func (s *server) listActivities(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	q := queryOf(r)
 	filter := convoke.ActivityFilter{

@@ -3,7 +3,6 @@ package oauth
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"time"
@@ -128,18 +127,8 @@ func (s *Server) record(r *http.Request, action string, by *convoke.Principal, g
 		AccountID: g.AccountID, At: time.Now(), ActorID: by.ID, Actor: by.String(), From: httpx.ClientIP(r).String(), RequestID: httpx.RequestID(r),
 		Action: action, Subject: g.ID, Name: cmp.Or(client, g.ClientID),
 	}
-	for _, side := range []struct {
-		from any
-		to   *json.RawMessage
-	}{{before, &a.Before}, {after, &a.After}} {
-		if side.from == nil {
-			continue
-		}
-		b, err := json.Marshal(side.from)
-		if err != nil {
-			return err
-		}
-		*side.to = b
+	if err := a.Show(before, after); err != nil {
+		return err
 	}
 	// The change is made: a caller who leaves now must not keep it off the trail.
 	return s.store.AppendActivity(context.WithoutCancel(r.Context()), a)

@@ -13,9 +13,9 @@ import "time"
 // longest time; within the account first to a function that has no instance
 // at all. If no place is free, the least recently used idle instance makes
 // room, but for those that accounts with no more than their share have used a
-// moment ago: who has its own share leaves them theirs. If none is idle, busy instances may have to: slots are handed on
-// within a function, so under steady load an instance would never be idle and
-// who has none would wait for ever. Therefore an instance is drained when a
+// moment ago: who has its own share leaves them theirs. If none is idle, busy
+// instances may have to: slots are handed on within a function, so under steady
+// load an instance would never be idle and who has none would wait for ever. Therefore an instance is drained when a
 // lease comes back and
 //
 //   - its account holds at least two places more than the account first in
