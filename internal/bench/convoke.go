@@ -39,6 +39,7 @@ type server struct {
 	binary  string
 	data    string
 	account string
+	flags   []string // further ones of `convoke serve`
 
 	address string
 	token   string
@@ -142,7 +143,8 @@ func (s *server) launch(ctx context.Context) error {
 	s.address = address
 	began := time.Now()
 	// The working folder stays ours: the server looks for the Node builds there.
-	if s.proc, err = startChild("", nil, s.binary, "serve", "--data", s.data, "--listen", address); err != nil {
+	args := append([]string{"serve", "--data", s.data, "--listen", address}, s.flags...)
+	if s.proc, err = startChild("", nil, s.binary, args...); err != nil {
 		return err
 	}
 	err = s.proc.await(ctx, func(ctx context.Context) error {

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"slices"
+	"runtime"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -46,6 +47,24 @@ var attacks = []attack{
 	{"log flood", `for (let i = 0; i < 1e5; i++) { console.log('flood '.repeat(20), { i }); if (i % 100 === 0) process.stdout.write('flood\n'.repeat(1000)); }`, api.Settings{TimeoutMs: 5000}, 32},
 }
 
+// disturbance is work outside of Convoke, at the lowest priority that there
+// is. What the neighbour notices of it is the machine's doing: no account of
+// any server could disturb it less than a program that only takes what is left.
+type disturbance struct {
+	name    string
+	command []string // once for each processor
+}
+
+func (r *runner) disturbances() []disturbance {
+	shell := func(script string, args ...string) []string {
+		return append([]string{"chrt", "--idle", "0", "sh", "-c", script}, args...)
+	}
+	return []disturbance{
+		{"outside of Convoke: endless loops", shell("while :; do :; done")},
+		{"outside of Convoke: starting Node.js over and over", shell(`while :; do "$0" -e 0; done`, r.Node)},
+	}
+}
+
 // hostile calls one account's function at a modest, constant rate: alone, and
 // while another account does its worst.
 func (r *runner) hostile(ctx context.Context) error {
@@ -74,27 +93,35 @@ func (r *runner) hostile(ctx context.Context) error {
 	section := Section{
 		Title: "One hostile account, and what its neighbour notices",
 		Note: fmt.Sprintf("The neighbour's function is called %d times a second, alone and beside each attack. The callers stand for machines elsewhere, so the attacker's get what nobody else wants of the processors, and the neighbour's are never kept waiting for one (that takes root). "+
-			"Ratios are formed within each round. The first row is no attack: it shows how much the figures move by themselves.", neighbourRate),
+			"Ratios are formed within each round. The first rows are no attacks: nothing at all, and programs outside of Convoke that take what is left of all processors, at the lowest priority. "+
+			"What the figures move then is the machine's, and the noise that the goals speak of: the largest of these rows' medians.", neighbourRate),
 		Columns: []string{"Attack", "p50 alone", "p50 beside", "p50 ratio", "p99 alone", "p99 beside", "p99 ratio"},
 	}
+	noise := 1.0
 	for _, row := range rows {
+		if row.loads == nil {
+			noise = max(noise, row.p99Beside.over(row.p99).Median())
+		}
 		section.Rows = append(section.Rows, []string{row.name, row.p50.cell(asTime), row.p50Beside.cell(asTime), row.p50Beside.over(row.p50).cell(asRatio),
 			row.p99.cell(asTime), row.p99Beside.cell(asTime), row.p99Beside.over(row.p99).cell(asRatio)})
 	}
 	r.report.Sections = append(r.report.Sections, section)
-	// What the first row moved by itself is no doing of an attack.
-	noise := max(1, slices.Max(rows[0].p99Beside.over(rows[0].p99)))
-	for _, row := range rows[1:] {
+	for _, row := range rows {
+		if row.loads == nil {
+			continue
+		}
 		r.report.goal("a neighbour's p99 beside a hostile account: "+row.name, fmt.Sprintf("≤ 1.2 × %.2f ×", noise), row.p99Beside.over(row.p99), asRatio,
 			func(m float64) bool { return m <= 1.2*noise })
 	}
 	return nil
 }
 
-// hostileRow is one attack's loads and what the neighbour saw.
+// hostileRow is one attack's loads, or what runs outside of Convoke instead,
+// and what the neighbour saw.
 type hostileRow struct {
 	name                           string
 	loads                          []Load
+	outside                        []string
 	p50, p99, p50Beside, p99Beside Series
 }
 
@@ -106,6 +133,9 @@ func (row *hostileRow) add(p50, p99, p50Beside, p99Beside float64) {
 // prepareAttacks deploys the hostile functions. The last row is all at once.
 func (r *runner) prepareAttacks(ctx context.Context, enemy *server) ([]hostileRow, error) {
 	rows := []hostileRow{{name: "none"}}
+	for _, d := range r.disturbances() {
+		rows = append(rows, hostileRow{name: d.name, outside: d.command})
+	}
 	all := hostileRow{name: "all at once"}
 	add := func(name string, l Load) {
 		rows = append(rows, hostileRow{name: name, loads: []Load{l}})
@@ -148,6 +178,11 @@ func (r *runner) hostileOnce(ctx context.Context, row *hostileRow) error {
 	if err != nil {
 		return err
 	}
+	calm, err := r.disturb(row.outside)
+	if err != nil {
+		return err
+	}
+	defer calm()
 	storm, storming := errgroup.WithContext(ctx)
 	for _, l := range row.loads {
 		l.Duration = neighbour.Duration
@@ -166,6 +201,29 @@ func (r *runner) hostileOnce(ctx context.Context, row *hostileRow) error {
 	}
 	row.add(quantile(alone, 0.5), quantile(alone, 0.99), quantile(beside, 0.5), quantile(beside, 0.99))
 	return pause(ctx, settle)
+}
+
+// disturb runs the command once for each processor until calm is called.
+func (r *runner) disturb(command []string) (calm func(), err error) {
+	var all []*child
+	calm = func() {
+		for _, c := range all {
+			_ = syscall.Kill(-c.pid(), syscall.SIGKILL) // the group: it starts others
+			<-c.ended
+		}
+	}
+	for range runtime.NumCPU() {
+		if len(command) == 0 {
+			break
+		}
+		c, err := startChild("", nil, command[0], command[1:]...)
+		if err != nil {
+			calm()
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return calm, nil
 }
 
 // elsewhere is the command of a load process that stands for callers on other

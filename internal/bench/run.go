@@ -41,6 +41,7 @@ var experiments = []struct {
 }{
 	{"warm", (*runner).warm},
 	{"cold", (*runner).cold},
+	{"sandbox", (*runner).sandbox},
 	{"redeploy", (*runner).redeploys},
 	{"memory", (*runner).memory},
 	{"scale", (*runner).scale},
