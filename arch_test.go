@@ -36,6 +36,7 @@ var layers = map[string]int{
 	"internal/event":    8,
 	"internal/gateway":  9,
 	"internal/httpapi":  9,
+	"internal/project":  3,
 	"internal/cli":      9,
 	"internal/app":      10,
 	"internal/bench":    50,
@@ -48,16 +49,18 @@ var only = map[string]struct {
 	may []string
 	why string
 }{
-	"":               {nil, "the root package holds the nouns; the standard library suffices"},
-	"api":            {[]string{""}, "the wire contract must not depend on how the server works"},
-	"client":         {[]string{"", "api"}, "the client is for other programs too"},
-	"internal/cli":   {[]string{"", "api", "client", "internal/config"}, "client commands speak HTTP; the serving commands are handed in by cmd/convoke"},
-	"internal/build": {[]string{""}, "a compiler from source to bundle"},
-	"runtime/node":   {nil, "the worker's JavaScript as files, nothing else"},
+	"":                 {nil, "the root package holds the nouns; the standard library suffices"},
+	"api":              {[]string{""}, "the wire contract must not depend on how the server works"},
+	"client":           {[]string{"", "api"}, "the client is for other programs too"},
+	"internal/project": {[]string{"", "api", "client", "internal/config"}, "folders of functions know the server by its client alone"},
+	"internal/cli":     {[]string{"", "api", "client", "internal/config", "internal/project"}, "client commands speak HTTP; the serving commands are handed in by cmd/convoke"},
+	"internal/build":   {[]string{""}, "a compiler from source to bundle"},
+	"runtime/node":     {nil, "the worker's JavaScript as files, nothing else"},
 }
 
 // importers lists packages that only the named ones may import.
 var importers = map[string][]string{
+	"internal/project":  {"internal/cli"},
 	"internal/sqlstore": {"internal/app", "cmd/convoke", "internal/bench"},
 }
 
@@ -73,6 +76,8 @@ func TestArchitectureTestCanFail(t *testing.T) {
 		"upward":        {"internal/pool/x.go": {Data: []byte("package pool\nimport _ \"convoke/internal/invoke\"")}},
 		"root imports":  {"x.go": {Data: []byte("package convoke\nimport _ \"github.com/google/uuid\"")}},
 		"cli to server": {"internal/cli/x.go": {Data: []byte("package cli\nimport _ \"convoke/internal/function\"")}},
+		"project up":    {"internal/project/x.go": {Data: []byte("package project\nimport _ \"convoke/internal/cli\"")}},
+		"project":       {"internal/httpapi/x.go": {Data: []byte("package httpapi\nimport _ \"convoke/internal/project\"")}},
 		"store":         {"internal/invoke/x.go": {Data: []byte("package invoke\nimport _ \"convoke/internal/sqlstore\"")}},
 		"unknown room":  {"internal/util/x.go": {Data: []byte("package util")}},
 	} {

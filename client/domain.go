@@ -3,7 +3,9 @@ package client
 import (
 	"context"
 	"net/http"
+	"slices"
 
+	"convoke"
 	"convoke/api"
 )
 
@@ -26,4 +28,31 @@ func (c *Client) AddDomain(ctx context.Context, domain string) (*api.Domain, err
 func (c *Client) RemoveDomain(ctx context.Context, id string) error {
 	_, err := call[struct{}](ctx, c, request{method: http.MethodDelete, path: "/domains/" + segment(id)})
 	return err
+}
+
+// EnsureDomain is AddDomain for one that may be there already: then it returns
+// the entry, and fresh is false.
+func (c *Client) EnsureDomain(ctx context.Context, name string) (d *api.Domain, fresh bool, err error) {
+	d, err = c.AddDomain(ctx, name)
+	if convoke.ErrorCode(err) != convoke.CodeConflict {
+		return d, err == nil, err
+	}
+	list, listErr := c.Domains(ctx)
+	if listErr != nil {
+		return nil, false, listErr
+	}
+	if d = FindDomain(list, name); d == nil {
+		return nil, false, err // removed in between
+	}
+	return d, false, nil
+}
+
+// FindDomain is the entry that name stands for, or nil.
+func FindDomain(list []api.Domain, name string) *api.Domain {
+	host, port, err := convoke.ParseDomain(name)
+	i := slices.IndexFunc(list, func(d api.Domain) bool { return d.Name == host && d.Port == port })
+	if err != nil || i < 0 {
+		return nil
+	}
+	return &list[i]
 }

@@ -9,14 +9,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"convoke"
 	"convoke/api"
+	"convoke/internal/project"
 )
 
 // applyFlags are the flags of apply.
 type applyFlags struct {
-	file                                string
-	prune, secrets, yes, plan, exitCode bool
-	wait                                time.Duration
+	planFlags
+	file           string
+	prune, secrets bool
+	wait           time.Duration
 }
 
 func (a *app) apply() *cobra.Command {
@@ -63,58 +66,28 @@ What fails does not keep the rest from being done; the exit code tells.`,
 	fl.StringVarP(&f.file, "file", "f", "", "file or folder that says what the account shall hold")
 	fl.BoolVar(&f.prune, "prune", false, "remove what the files do not have")
 	fl.BoolVar(&f.secrets, "secrets", false, "set secrets that exist, too: whether their values differ cannot be seen")
-	fl.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
-	fl.BoolVar(&f.plan, "plan", false, "only show what would be done")
-	fl.BoolVar(&f.exitCode, "exit-code", false, "with --plan: exit with 10 if there is something to do")
+	f.planFlags.add(cmd, "be done")
 	fl.DurationVar(&f.wait, "wait", defaultWait, "time to wait until a function serves")
 	return cmd
 }
 
-// action is what a step does.
-type action string
-
-const (
-	actionCreate   action = "create"
-	actionChange   action = "change"
-	actionDeploy   action = "deploy"
-	actionUndeploy action = "undeploy"
-	actionRemove   action = "remove"
-)
-
 // actions are all, with the sign in a plan and the word for what is done.
 var actions = []actionWords{
-	{actionCreate, "+", "created"}, {actionChange, "~", "changed"}, {actionDeploy, ">", "deployed"},
-	{actionUndeploy, "<", "undeployed"}, {actionRemove, "-", "removed"},
+	{project.ActionCreate, "+", "created"}, {project.ActionChange, "~", "changed"}, {project.ActionDeploy, ">", "deployed"},
+	{project.ActionUndeploy, "<", "undeployed"}, {project.ActionRemove, "-", "removed"},
 }
 
 type actionWords struct {
-	action     action
+	action     project.Action
 	sign, done string
 }
 
-func wordsOf(of action) actionWords {
+func wordsOf(of project.Action) actionWords {
 	return actions[slices.IndexFunc(actions, func(w actionWords) bool { return w.action == of })]
 }
 
-// step is one thing that apply does.
-type step struct {
-	Kind   string     `json:"kind"` // secret, domain, function, schedule
-	Name   string     `json:"name"`
-	Action action     `json:"action"`
-	Detail string     `json:"detail,omitempty"`
-	Diff   string     `json:"diff,omitempty"`
-	Result string     `json:"result"` // planned, done, failed, skipped
-	Error  *api.Error `json:"error,omitempty"`
-
-	needs string       // function without which it makes no sense
-	ready func() error // finds out what would keep it from being done; may be nil
-	do    func(ctx context.Context) error
-}
-
-func (s *step) title() string { return s.Kind + " " + s.Name }
-
 func (a *app) runApply(ctx context.Context, f applyFlags) error {
-	file, err := a.readAccount(f.file)
+	file, err := a.folders.ReadAccount(f.file)
 	if err != nil {
 		return err
 	}
@@ -122,8 +95,7 @@ func (a *app) runApply(ctx context.Context, f applyFlags) error {
 	if err != nil {
 		return err
 	}
-	p := &planner{a: a, c: c, file: file, flags: f}
-	steps, err := p.plan(ctx)
+	steps, err := a.folders.Plan(ctx, c, file, project.Options{Prune: f.prune, Secrets: f.secrets, Wait: f.wait, Value: a.secretAt})
 	if err != nil {
 		return err
 	}
@@ -136,17 +108,10 @@ func (a *app) runApply(ctx context.Context, f applyFlags) error {
 				return err
 			}
 		}
-		if f.plan && f.exitCode && len(steps) > 0 {
-			return &changesError{len(steps)}
-		}
-		return nil
+		return f.planned(len(steps))
 	}
-	for _, s := range steps {
-		if s.ready != nil {
-			if err := s.ready(); err != nil {
-				return err
-			}
-		}
+	if err := project.Ready(ctx, steps); err != nil {
+		return err
 	}
 	if err := a.agree(f.yes, "Do this?"); err != nil {
 		return err
@@ -155,16 +120,16 @@ func (a *app) runApply(ctx context.Context, f applyFlags) error {
 }
 
 // showSteps prints the plan.
-func (a *app) showSteps(steps []*step) {
-	counts := map[action]int{}
+func (a *app) showSteps(steps []*project.Step) {
+	counts := map[project.Action]int{}
 	for _, s := range steps {
 		counts[s.Action]++
-		line := wordsOf(s.Action).sign + " " + s.title()
+		line := wordsOf(s.Action).sign + " " + s.Title()
 		if s.Detail != "" {
 			line += " (" + s.Detail + ")"
 		}
 		fmt.Fprintln(a.Stdout, oneLine(line))
-		a.printDiff("    ", s.Diff)
+		a.printDiff("    ", visible(s.Diff))
 	}
 	var parts []string
 	for _, one := range actions {
@@ -179,46 +144,43 @@ func (a *app) showSteps(steps []*step) {
 	fmt.Fprintln(a.Stdout, strings.Join(parts, ", "))
 }
 
-func (a *app) printSteps(steps []*step) error {
-	if steps == nil {
-		steps = []*step{}
-	}
-	return a.printJSON(struct {
-		Steps []*step `json:"steps"`
-	}{steps})
+// shownStep is a step as JSON.
+type shownStep struct {
+	Kind   string         `json:"kind"`
+	Name   string         `json:"name"`
+	Action project.Action `json:"action"`
+	Detail string         `json:"detail,omitempty"`
+	Diff   string         `json:"diff,omitempty"`
+	Result project.Result `json:"result"`
+	Error  *api.Error     `json:"error,omitempty"`
 }
 
-// carryOutSteps does one step after the other. One that fails takes along
-// those that need the same function, and no others.
-func (a *app) carryOutSteps(ctx context.Context, steps []*step) error {
-	broken := map[string]bool{}
-	var failed []*outcomeOf
-	var end error
-	for _, s := range steps {
-		if end != nil || s.needs != "" && broken[s.needs] {
-			s.Result = "skipped"
-			if !a.json {
-				a.note("%s: skipped, since what comes before it failed", s.title())
-			}
-			continue
-		}
-		err := s.do(ctx)
-		if err == nil {
-			s.Result = "done"
-			if !a.json {
-				a.note("%s is %s", s.title(), wordsOf(s.Action).done)
-			}
-			continue
-		}
-		o := &outcomeOf{Name: s.title()}
-		o.fail(err)
-		s.Result, s.Error = resultFailed, o.Error
-		failed = append(failed, o)
-		broken[s.needs] = s.needs != ""
-		if stopped(err) {
-			end = err
+func (a *app) printSteps(steps []*project.Step) error {
+	out := make([]shownStep, len(steps))
+	for i, s := range steps {
+		out[i] = shownStep{s.Kind, s.Name, s.Action, s.Detail, visible(s.Diff), s.Result, nil}
+		if s.Err != nil {
+			out[i].Error = failure(s.Title(), s.Err).Error
 		}
 	}
+	return a.printJSON(struct {
+		Steps []shownStep `json:"steps"`
+	}{out})
+}
+
+func (a *app) carryOutSteps(ctx context.Context, steps []*project.Step) error {
+	var failed []*outcomeOf
+	end := project.CarryOut(ctx, steps, a.duringStep, func(s *project.Step) {
+		switch {
+		case s.Result == project.Failed:
+			failed = append(failed, failure(s.Title(), s.Err))
+		case a.json:
+		case s.Result == project.Skipped:
+			a.note("%s: skipped, since what comes before it failed", s.Title())
+		default:
+			a.note("%s is %s", s.Title(), wordsOf(s.Action).done)
+		}
+	})
 	if a.json {
 		if err := a.printSteps(steps); err != nil {
 			return err
@@ -228,4 +190,27 @@ func (a *app) carryOutSteps(ctx context.Context, steps []*step) error {
 		return end
 	}
 	return a.several(failed, len(steps), "steps failed")
+}
+
+// duringStep shows what takes its time.
+func (a *app) duringStep(s *project.Step) (ended func()) {
+	switch s.Action {
+	case project.ActionDeploy:
+		return a.during("deploying %s", s.Name)
+	case project.ActionUndeploy:
+		return a.during("waiting for running invocations of %s", s.Name)
+	}
+	return func() {}
+}
+
+// secretAt reads the value of a secret from where a file says that it is.
+func (a *app) secretAt(ctx context.Context, name string, from project.Source) (convoke.Secret, error) {
+	if from.File != "" {
+		return a.readSecret(ctx, secretSource{file: from.File}, name)
+	}
+	value, there := a.Env[from.Env]
+	if !there {
+		return convoke.Secret{}, usagef("the variable %s, which has the secret %s, is not set", from.Env, name)
+	}
+	return a.readSecret(ctx, secretSource{value: value, given: true}, name)
 }

@@ -179,7 +179,7 @@ func TestApplyFailures(t *testing.T) {
 		`schedule greeting "* * * * *": skipped`, `schedule ping "0 7 * * MON" is created`, "2 of 10 steps failed", "!s3cret", "!REFUSED",
 	}, "apply", "-f", "account.yaml", "--yes")
 	got := s.want(ExitUsage, []string{`"result": "skipped"`, `"result": "failed"`, "!REFUSED"}, []string{`"exitCode":2`}, "apply", "-f", "account.yaml", "--yes", "--json")
-	var out struct{ Steps []step }
+	var out struct{ Steps []shownStep }
 	if err := json.Unmarshal([]byte(got.stdout), &out); err != nil || len(out.Steps) != 3 {
 		t.Errorf("%d steps (%v), want the secret, the deployment and the schedule: %s", len(out.Steps), err, got.stdout)
 	}

@@ -1,12 +1,9 @@
 package cli
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
-	"convoke"
 	"convoke/api"
 )
 
@@ -30,6 +27,13 @@ func (o *outcomeOf) fail(err error) {
 	e := shown(err)
 	body := api.NewError(e, "")
 	o.Result, o.Error, o.err = resultFailed, &body, err
+}
+
+// failure is the outcome of one thing that failed.
+func failure(name string, err error) *outcomeOf {
+	o := &outcomeOf{Name: name}
+	o.fail(err)
+	return o
 }
 
 // of takes over what the server says of a function.
@@ -120,13 +124,6 @@ func (a *app) agree(yes bool, format string, args ...any) error {
 		return &hinted{nobodyToAsk(), "--yes goes on without a question, --plan only shows what would change"}
 	}
 	return a.confirm(yes, format, args...)
-}
-
-// stopped reports whether an error ends the whole command and not only one
-// thing of several: nothing else would work either.
-func stopped(err error) bool {
-	code := convoke.ErrorCode(err)
-	return code == convoke.CodeUnauthorized || code == convoke.CodeUnavailable || errors.Is(err, context.Canceled)
 }
 
 // count is "1 function" or "3 functions".

@@ -21,6 +21,7 @@ import (
 	"convoke"
 	"convoke/client"
 	"convoke/internal/config"
+	"convoke/internal/project"
 )
 
 // State is all that a command may use of the process it runs in.
@@ -104,8 +105,8 @@ type Runtime struct {
 // Run runs one command and returns the program's exit code: see [ExitOK] and
 // those below it.
 func Run(ctx context.Context, s State) int {
-	a := &app{State: s}
-	defer a.closeOpened()
+	a := &app{State: s, folders: project.Folders{OpenDir: s.OpenDir, OpenRoot: s.OpenRoot}}
+	defer a.folders.Close()
 	root := a.root()
 	root.SetArgs(s.Args)
 	root.SetIn(s.Stdin)
@@ -128,7 +129,7 @@ type app struct {
 	token   string
 	profile string
 	json    bool
-	opened  []*os.Root
+	folders project.Folders
 }
 
 const longHelp = `Convoke runs small JavaScript and TypeScript functions for conversations.

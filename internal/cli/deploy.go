@@ -1,26 +1,18 @@
 package cli
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"convoke"
 	"convoke/api"
 	"convoke/client"
+	"convoke/internal/project"
 )
-
-// noEvent is how the reference's config.json writes that there is none.
-const noEvent = "No Event"
 
 // deployFlags are the flags of deploy; those not given leave what config.json
 // or the deployed function says.
@@ -95,7 +87,7 @@ variables. The event is fixed when the function is created.`,
 }
 
 func (a *app) runDeploy(ctx context.Context, paths []string, f deployFlags) error {
-	all, err := a.deployables(paths, f)
+	all, err := a.folders.Deployables(paths, f.all, f.overrides())
 	if err != nil {
 		return err
 	}
@@ -110,13 +102,11 @@ func (a *app) runDeploy(ctx context.Context, paths []string, f deployFlags) erro
 	var failed []*outcomeOf
 	for _, d := range all {
 		fn, err := a.deployOne(ctx, c, d, f)
-		if stopped(err) {
+		if project.Stops(err) {
 			return err
 		}
 		if err != nil {
-			o := &outcomeOf{Name: d.name}
-			o.fail(err)
-			failed = append(failed, o)
+			failed = append(failed, failure(d.Name, err))
 			continue
 		}
 		done = append(done, fn)
@@ -140,115 +130,18 @@ func (a *app) runDeploy(ctx context.Context, paths []string, f deployFlags) erro
 }
 
 // deployOne creates or saves a function and makes it live.
-func (a *app) deployOne(ctx context.Context, c *client.Client, d *deployable, f deployFlags) (*api.Function, error) {
-	fn, created, err := a.ensure(ctx, c, d.name, d.p, f)
-	if err != nil {
-		return nil, err
-	}
-	fn, err = a.saveAndDeploy(ctx, c, fn, d.p, f)
-	if err != nil {
-		err = placed(err, d.p)
-		if created {
-			err = leftover(err, d.name)
-		}
-		return nil, err
-	}
-	// Files that know which version they are must know the new one, or the next
-	// push would take it for somebody else's.
-	if d.at != nil && d.p.config.Version > 0 {
-		err = d.at.keepVersion(d.p, fn.LatestVersion)
+func (a *app) deployOne(ctx context.Context, c *client.Client, d *project.Deployable, f deployFlags) (*api.Function, error) {
+	stop := a.during("deploying %s", d.Name)
+	fn, fresh, err := d.Deploy(ctx, c, f.overrides(), f.wait)
+	stop()
+	switch {
+	case fn == nil:
+	case fresh:
+		a.tell("%s is live, version %d", fn.Name, *fn.DeployedVersion)
+	default:
+		a.note("%s is unchanged and live", fn.Name)
 	}
 	return fn, err
-}
-
-// deployable is one function that deploy was told of.
-type deployable struct {
-	p    *project
-	name string
-	at   *place // nil for a file
-}
-
-// deployables reads all functions before the first one is deployed.
-func (a *app) deployables(paths []string, f deployFlags) ([]*deployable, error) {
-	if f.name != "" && (f.all || len(paths) > 1) {
-		return nil, usagef("--name names one function; leave it out for several")
-	}
-	var all []*deployable
-	if f.all {
-		places, err := a.places(paths, true)
-		if err != nil {
-			return nil, err
-		}
-		for _, at := range places {
-			d, err := readDeployable(at)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, d)
-		}
-		return all, nil
-	}
-	for _, path := range paths {
-		d, err := a.deployable(path, f)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, d)
-	}
-	return all, nil
-}
-
-// deployable is what lies at a path, or where nothing does the function of that
-// name in the project.
-func (a *app) deployable(path string, f deployFlags) (*deployable, error) {
-	_, err := fs.Stat(a.OpenDir(filepath.Dir(path)), filepath.Base(path))
-	if errors.Is(err, fs.ErrNotExist) && f.name == "" && isName(path) {
-		w, err := a.workspace()
-		if err != nil {
-			return nil, err
-		}
-		if w != nil && w.function(path).exists() {
-			return readDeployable(w.function(path))
-		}
-	}
-	p, err := a.readProject(path)
-	if err != nil {
-		return nil, err
-	}
-	d := &deployable{p: p}
-	if d.name, err = nameOf(p, f); err != nil {
-		return nil, err
-	}
-	if p.folder && p.config.Version > 0 {
-		root, err := a.open(path)
-		if err != nil {
-			return nil, err
-		}
-		d.at = &place{root: root, dir: ".", dirs: p.dir}
-	}
-	return d, nil
-}
-
-func readDeployable(at place) (*deployable, error) {
-	p, err := at.read()
-	if err != nil {
-		return nil, err
-	}
-	name, err := at.function(p)
-	return &deployable{p, name, &at}, err
-}
-
-// nameOf is what the function is called: by the flag, config.json, or the name
-// of the folder or file.
-func nameOf(p *project, f deployFlags) (string, error) {
-	name := cmp.Or(f.name, p.config.Name, p.name())
-	if name == "" {
-		return "", usagef("the function has no name; give one with --name")
-	}
-	if err := convoke.ValidateName(name, convoke.DefaultLimits().NameLength); err != nil {
-		return "", &hinted{fmt.Errorf("%q: %w", name, err), "give another name with --name"}
-	}
-	return name, nil
 }
 
 func (f *deployFlags) checkEnv() error {
@@ -260,203 +153,52 @@ func (f *deployFlags) checkEnv() error {
 	return nil
 }
 
-// ensure finds the function, or creates it, and brings its description and
-// skills up to date; created tells the two apart.
-func (a *app) ensure(ctx context.Context, c *client.Client, name string, p *project, f deployFlags) (fn *api.Function, created bool, err error) {
-	event, eventGiven := p.config.event()
-	if f.changed("event") {
-		event, eventGiven = f.event, true
+// overrides is what the flags say beside the files.
+func (f *deployFlags) overrides() project.Overrides {
+	o := project.Overrides{Name: f.name, Environment: map[string]string{}}
+	for _, e := range f.env {
+		key, value, _ := strings.Cut(e, "=")
+		o.Environment[key] = value
 	}
-	if event == noEvent {
-		event = ""
-	}
-	description, described := f.description, f.changed("description")
-	if !described && p.config.Description != nil {
-		description, described = *p.config.Description, true
-	}
-
-	fn, err = c.Find(ctx, name)
-	if convoke.ErrorCode(err) == convoke.CodeFunctionNotFound {
-		fn, err = c.CreateFunction(ctx, api.CreateFunctionRequest{Name: name, Description: description, EventID: event, Skills: f.skills})
-		return fn, err == nil, err
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	if err := fixedEvent(fn, event, eventGiven); err != nil {
-		return nil, false, err
-	}
-	var update api.UpdateFunctionRequest
-	if described && description != fn.Description {
-		update.Description = &description
+	if f.changed("allow-domain") {
+		o.AllowedDomains = append([]string{}, f.domains...)
 	}
 	if f.changed("skill") {
-		update.Skills = &f.skills
-	}
-	if update.Description != nil || update.Skills != nil {
-		if _, err := c.IfMatch(fn.ETag).UpdateFunction(ctx, fn.UUID, update); err != nil && convoke.ErrorCode(err) != convoke.CodeUnchanged {
-			return nil, false, err
-		}
-	}
-	return fn, false, nil
-}
-
-// saveAndDeploy returns the function as it serves.
-func (a *app) saveAndDeploy(ctx context.Context, c *client.Client, fn *api.Function, p *project, f deployFlags) (*api.Function, error) {
-	err := c.SaveManifest(ctx, fn.UUID, manifestOf(p, f, fn))
-	unchanged := convoke.ErrorCode(err) == convoke.CodeUnchanged
-	if err != nil && !unchanged {
-		return nil, err
-	}
-	if unchanged && live(fn) {
-		a.note("%s is unchanged and live", fn.Name)
-		return fn, nil
-	}
-	if fn, err = a.deployAndWait(ctx, c, fn, nil, f.wait); err != nil {
-		return nil, err
-	}
-	a.tell("%s is live, version %d", fn.Name, *fn.DeployedVersion)
-	return fn, nil
-}
-
-// leftover says what a deployment that was refused leaves behind. One that
-// failed for the code needs no word: the next one mends it.
-func leftover(err error, name string) error {
-	switch convoke.ErrorCode(err) {
-	case convoke.CodeBuildFailed, convoke.CodeDeployFailed, convoke.CodeUnavailable:
-		return err
-	}
-	advice := fmt.Sprintf("%s was created and is a draft; convoke remove %s removes it", name, name)
-	if h := hint(err); h != "" {
-		advice = h + "; " + advice
-	}
-	return &hinted{err, advice}
-}
-
-// manifestOf is the version to save: the project, over what the function has.
-func manifestOf(p *project, f deployFlags, fn *api.Function) api.ManifestRequest {
-	language := string(p.language)
-	m := api.ManifestRequest{Code: &p.code, Files: p.files, Language: &language, Version: &fn.LatestVersion}
-	newest := api.Manifest{}
-	if len(fn.Versions) > 0 {
-		newest = fn.Versions[0]
-	}
-
-	// Environment: config.json replaces, --env adds.
-	if p.config.Environment != nil || len(f.env) > 0 {
-		m.Environment = maps.Clone(newest.Environment)
-		if p.config.Environment != nil {
-			m.Environment = maps.Clone(p.config.Environment)
-		}
-		if m.Environment == nil {
-			m.Environment = map[string]string{}
-		}
-		for _, e := range f.env {
-			key, value, _ := strings.Cut(e, "=")
-			m.Environment[key] = value
-		}
-	}
-
-	m.AllowedDomains = p.config.Domains
-	if f.changed("allow-domain") {
-		m.AllowedDomains = append([]string{}, f.domains...)
-	}
-
-	settings, given := newest.Settings, false
-	if s := p.config.Settings; s != nil {
-		settings, given = s.Settings, true
-		m.Runtime, m.Contract = pointer(s.Runtime), pointer(s.Contract)
-	}
-	if f.changed("runtime") {
-		m.Runtime = &f.runtime
-	}
-	if f.changed("contract") {
-		m.Contract = &f.contract
+		o.Skills = &f.skills
 	}
 	for flag, set := range map[string]func(){
-		"timeout":       func() { settings.TimeoutMs = f.timeout.Milliseconds() },
-		"memory":        func() { settings.MemoryMiB = f.memory },
-		"concurrency":   func() { settings.Concurrency = f.concurrency },
-		"min-instances": func() { settings.MinInstances = f.minInstances },
-		"max-instances": func() { settings.MaxInstances = f.maxInst },
-		"idle-timeout":  func() { settings.IdleTimeoutSeconds = int64(f.idleTimeout / time.Second) },
-
-		"invocations-per-second": func() { settings.InvocationsPerSecond = f.perSecond },
+		"event":       func() { o.Event = &f.event },
+		"description": func() { o.Description = &f.description },
+		"runtime":     func() { o.Runtime = &f.runtime },
+		"contract":    func() { o.Contract = &f.contract },
 	} {
 		if f.changed(flag) {
 			set()
-			given = true
 		}
 	}
-	if given {
-		m.Settings = &settings
+	sizes := []string{"timeout", "memory", "concurrency", "min-instances", "max-instances", "idle-timeout", "invocations-per-second"}
+	if slices.ContainsFunc(sizes, f.changed) {
+		o.Settings = f.settings
 	}
-	return m
+	return o
 }
 
-func pointer(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
+// settings sets those that have been given.
+func (f *deployFlags) settings(s *api.Settings) {
+	for flag, set := range map[string]func(){
+		"timeout":       func() { s.TimeoutMs = f.timeout.Milliseconds() },
+		"memory":        func() { s.MemoryMiB = f.memory },
+		"concurrency":   func() { s.Concurrency = f.concurrency },
+		"min-instances": func() { s.MinInstances = f.minInstances },
+		"max-instances": func() { s.MaxInstances = f.maxInst },
+		"idle-timeout":  func() { s.IdleTimeoutSeconds = int64(f.idleTimeout / time.Second) },
 
-// live reports whether the newest version serves.
-func live(fn *api.Function) bool {
-	return fn.DeployedVersion != nil && *fn.DeployedVersion == fn.LatestVersion && fn.State == string(convoke.StateProductive) && !fn.Pending
-}
-
-// deployAndWait makes a version live, nil being the newest, and returns the
-// function as it serves.
-func (a *app) deployAndWait(ctx context.Context, c *client.Client, fn *api.Function, version *int, wait time.Duration) (*api.Function, error) {
-	bounded, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	stop := a.during("deploying %s", fn.Name)
-	_, err := c.Deploy(bounded, fn.UUID, version)
-	stop()
-	if bounded.Err() != nil && ctx.Err() == nil {
-		return nil, &hinted{
-			convoke.Errorf(convoke.CodeUnavailable, "%s does not serve yet after %s", fn.Name, wait),
-			"the deployment goes on; convoke versions " + fn.Name + " shows how it ends",
+		"invocations-per-second": func() { s.InvocationsPerSecond = f.perSecond },
+	} {
+		if f.changed(flag) {
+			set()
 		}
 	}
-	if err != nil {
-		return nil, counted(err)
-	}
-	after, err := c.Function(ctx, fn.UUID)
-	if err == nil && after.DeployedVersion == nil {
-		err = convoke.Errorf(convoke.CodeActionNotAllowed, "%s is in state %s: somebody changed it meanwhile", fn.Name, after.State)
-	}
-	return after, err
-}
-
-// counted replaces the message of a failed build, which repeats its first
-// problem, by how many there are.
-func counted(err error) error {
-	e, ok := errors.AsType[*convoke.Error](err)
-	if !ok || e.Code != convoke.CodeBuildFailed || len(e.Problems) == 0 {
-		return err
-	}
-	short := *e
-	short.Message = "the code does not compile: 1 problem"
-	if n := len(e.Problems); n > 1 {
-		short.Message = fmt.Sprintf("the code does not compile: %d problems", n)
-	}
-	return &short
-}
-
-// placed puts the problems of err into the user's files.
-func placed(err error, p *project) error {
-	e, ok := errors.AsType[*convoke.Error](err)
-	if !ok || len(e.Problems) == 0 {
-		return err
-	}
-	moved := *e
-	moved.Problems = slices.Clone(e.Problems)
-	for i, problem := range moved.Problems {
-		moved.Problems[i] = p.place(problem)
-	}
-	return &moved
 }
 
 // deployedFunction is what deploy prints as JSON.

@@ -42,7 +42,7 @@ role admin.`,
 			}
 			added := []api.Domain{}
 			for _, name := range names {
-				d, fresh, err := ensureDomain(cmd.Context(), c, name)
+				d, fresh, err := c.EnsureDomain(cmd.Context(), name)
 				if err != nil {
 					return forAdmins(err)
 				}
@@ -61,32 +61,6 @@ role admin.`,
 			return nil
 		},
 	}
-}
-
-// ensureDomain adds a domain, or finds the entry that is there.
-func ensureDomain(ctx context.Context, c *client.Client, name string) (d *api.Domain, fresh bool, err error) {
-	d, err = c.AddDomain(ctx, name)
-	if convoke.ErrorCode(err) != convoke.CodeConflict {
-		return d, err == nil, err
-	}
-	list, listErr := c.Domains(ctx)
-	if listErr != nil {
-		return nil, false, listErr
-	}
-	if d = findDomain(list, name); d == nil {
-		return nil, false, err // removed in between
-	}
-	return d, false, nil
-}
-
-// findDomain is the entry that name stands for, or nil.
-func findDomain(list []api.Domain, name string) *api.Domain {
-	host, port, err := convoke.ParseDomain(name)
-	i := slices.IndexFunc(list, func(d api.Domain) bool { return d.Name == host && d.Port == port })
-	if err != nil || i < 0 {
-		return nil
-	}
-	return &list[i]
 }
 
 // reach says what an entry allows.
@@ -160,7 +134,7 @@ func (a *app) removeDomains(ctx context.Context, names []string, yes bool) error
 	}
 	removed := []api.Domain{}
 	for _, name := range names {
-		d := findDomain(list, name)
+		d := client.FindDomain(list, name)
 		if d == nil {
 			return &hinted{convoke.Errorf(convoke.CodeNotFound, "%s is not in the list of allowed domains", name), "convoke domain list shows it"}
 		}

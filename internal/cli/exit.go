@@ -12,6 +12,7 @@ import (
 	"convoke"
 	"convoke/api"
 	"convoke/client"
+	"convoke/internal/project"
 )
 
 // The exit codes of the program. They are part of its interface.
@@ -61,6 +62,9 @@ func exitOf(err error) int {
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return ExitUsage
 	}
+	if _, ok := errors.AsType[*project.Mistake](err); ok {
+		return ExitUsage
+	}
 	if several, ok := errors.AsType[*severalError](err); ok {
 		return exitOf(several.first)
 	}
@@ -101,6 +105,16 @@ func (h *hinted) Unwrap() error { return h.error }
 func hint(err error) string {
 	if h, ok := errors.AsType[*hinted](err); ok {
 		return h.hint
+	}
+	if left, ok := errors.AsType[*project.LeftDraft](err); ok {
+		advice := fmt.Sprintf("%s was created and is a draft; convoke remove %s removes it", left.Name, left.Name)
+		if h := hint(left.Err); h != "" {
+			advice = h + "; " + advice
+		}
+		return advice
+	}
+	if h, ok := errors.AsType[*project.Hinted](err); ok {
+		return h.Hint
 	}
 	switch e, _ := errors.AsType[*convoke.Error](err); convoke.ErrorCode(err) {
 	case convoke.CodeUnauthorized:

@@ -11,6 +11,7 @@ import (
 	"convoke"
 	"convoke/api"
 	"convoke/client"
+	"convoke/internal/project"
 )
 
 func (a *app) list() *cobra.Command {
@@ -108,12 +109,10 @@ func (a *app) runUndeploy(ctx context.Context, names []string, yes bool) error {
 	for _, fn := range all {
 		err := a.undeployAndWait(ctx, c, fn)
 		switch {
-		case stopped(err):
+		case project.Stops(err):
 			return err
 		case err != nil:
-			o := &outcomeOf{Name: fn.Name}
-			o.fail(err)
-			failed = append(failed, o)
+			failed = append(failed, failure(fn.Name, err))
 		case a.json && len(all) > 1:
 			done = append(done, map[string]string{"uuid": fn.UUID, "name": fn.Name, "state": string(convoke.StateDraft)})
 		default:

@@ -148,7 +148,7 @@ func TestPullStaysInside(t *testing.T) {
 	}
 	// A link in the way is not written through.
 	s := pushedTo(t)
-	out := t.TempDir()
+	out, readme := t.TempDir(), s.read("README.md")
 	for link, to := range map[string]string{"lib": out, "near": "../.."} {
 		if err := os.Symlink(to, filepath.Join(s.dir, "functions/a", link)); err != nil {
 			t.Fatal(err)
@@ -161,7 +161,7 @@ func TestPullStaysInside(t *testing.T) {
 	}
 	s.fake.functions[0].Versions[0].Files = map[string]string{"r.js": "x"}
 	s.want(ExitUsage, nil, []string{"functions/a/r.js is no plain file"}, "pull", "a", "--yes")
-	if left, _ := os.ReadDir(out); len(left) > 0 || s.read("README.md") != projectReadme {
+	if left, _ := os.ReadDir(out); len(left) > 0 || s.read("README.md") != readme {
 		t.Errorf("written outside: %v", left)
 	}
 }

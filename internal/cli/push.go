@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -9,14 +10,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"convoke"
-	"convoke/api"
 	"convoke/client"
+	"convoke/internal/project"
 )
 
 // pushFlags are the flags of push.
 type pushFlags struct {
-	all, yes, plan, deploy, exitCode bool
-	wait                             time.Duration
+	planFlags
+	all, deploy bool
+	wait        time.Duration
 }
 
 func (a *app) push() *cobra.Command {
@@ -41,7 +43,7 @@ The exit code is 0 only if all functions are as their files say.`,
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: a.completePlaces,
 		RunE: func(cmd *cobra.Command, names []string) error {
-			places, err := a.places(names, f.all)
+			places, err := a.folders.Places(names, f.all)
 			if err != nil {
 				return err
 			}
@@ -50,9 +52,7 @@ The exit code is 0 only if all functions are as their files say.`,
 	}
 	fl := cmd.Flags()
 	fl.BoolVarP(&f.all, "all", "a", false, "all functions that lie here")
-	fl.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
-	fl.BoolVar(&f.plan, "plan", false, "only show what would change")
-	fl.BoolVar(&f.exitCode, "exit-code", false, "with --plan: exit with 10 if something would change")
+	f.planFlags.add(cmd, "change")
 	fl.BoolVar(&f.deploy, "deploy", false, "make the newest versions live")
 	fl.DurationVar(&f.wait, "wait", defaultWait, "with --deploy: time to wait until a function serves")
 	return cmd
@@ -61,32 +61,42 @@ The exit code is 0 only if all functions are as their files say.`,
 // pushed is one function that is pushed.
 type pushed struct {
 	outcomeOf
-	at     place
-	change *change // nil when it failed before
-	deploy bool    // it is to be made live
+	p *project.Push
+}
+
+func newPushed(p *project.Push, err error) *pushed {
+	u := &pushed{outcomeOf{Name: p.Name, Diff: visible(p.Diff)}, p}
+	if p.Function != nil {
+		u.of(p.Function)
+	}
+	if err != nil {
+		u.fail(err)
+		return u
+	}
+	u.Result = cmp.Or(string(p.Action()), "unchanged")
+	return u
 }
 
 // todo reports whether anything changes.
-func (u *pushed) todo() bool { return u.err == nil && (!u.change.none() || u.deploy) }
+func (u *pushed) todo() bool { return u.err == nil && u.p.Action() != "" }
 
-func (a *app) runPush(ctx context.Context, places []place, f pushFlags) error {
+func (a *app) runPush(ctx context.Context, places []project.Place, f pushFlags) error {
 	c, err := a.client()
 	if err != nil {
 		return err
 	}
-	ids, err := index(ctx, c)
+	ids, err := project.Index(ctx, c)
 	if err != nil {
 		return err
 	}
 	var all []*pushed
 	todo := 0
 	for _, at := range places {
-		u := &pushed{at: at, outcomeOf: outcomeOf{Name: at.dirs}}
-		if err := u.compare(ctx, c, ids, f.deploy); stopped(err) {
+		p, err := at.Push(ctx, c, ids, f.deploy)
+		if project.Stops(err) {
 			return err
-		} else if err != nil {
-			u.fail(err)
 		}
+		u := newPushed(p, err)
 		if u.todo() {
 			todo++
 		}
@@ -120,47 +130,12 @@ func verb(deploy bool) string {
 	return "Push"
 }
 
-// compare reads the files and finds what they change.
-func (u *pushed) compare(ctx context.Context, c *client.Client, ids map[string]string, deploy bool) error {
-	p, err := u.at.read()
-	if err != nil {
-		return err
-	}
-	name, err := u.at.function(p)
-	if err != nil {
-		return err
-	}
-	u.Name = name
-	var fn *api.Function
-	if id := ids[name]; id != "" {
-		if fn, err = c.Function(ctx, id); err != nil {
-			return err
-		}
-		u.of(fn)
-	}
-	if u.change, err = planChange(name, p, nil, fn); err != nil {
-		return err
-	}
-	u.Diff = u.change.diff
-	u.deploy = deploy && (fn == nil || u.change.manifest != nil || !live(fn))
-	u.Result = "unchanged"
-	switch {
-	case fn == nil:
-		u.Result = "create"
-	case !u.change.none():
-		u.Result = "change"
-	case u.deploy:
-		u.Result = "deploy"
-	}
-	return nil
-}
-
 // showPushed shows what would change.
 func (a *app) showPushed(u *pushed) {
 	if a.json || u.err != nil {
 		return
 	}
-	if u.change.none() {
+	if !u.p.Saves() {
 		a.note("%s is unchanged", u.Name)
 		return
 	}
@@ -172,52 +147,39 @@ func (a *app) showPushed(u *pushed) {
 
 // since says that others saved after the files were pulled, or "".
 func (u *pushed) since() string {
-	base, fn := int(u.change.p.config.Version), u.change.fn
-	if fn == nil || u.change.manifest == nil || base == 0 || base >= fn.LatestVersion || len(fn.Versions) == 0 {
+	base, newest := u.p.Since()
+	if newest == nil {
 		return ""
 	}
 	return fmt.Sprintf("%s: the files come from version %d; %s saved version %d at %s since, and what differs from it is lost in the new version",
-		u.Name, base, orDash(fn.Versions[0].CreatedBy), fn.LatestVersion, formatTime(fn.Versions[0].CreatedAt))
+		u.Name, base, orDash(newest.CreatedBy), u.p.Function.LatestVersion, formatTime(newest.CreatedAt))
 }
 
-// carryOut saves, writes down which version it was, and deploys.
+// carryOut saves and deploys.
 func (a *app) carryOut(ctx context.Context, c *client.Client, u *pushed, wait time.Duration) error {
-	done := map[string]string{"create": "created", "change": "changed"}[u.Result]
-	fn, err := u.change.save(ctx, c)
+	done := map[project.Action]string{project.ActionCreate: "created", project.ActionChange: "changed"}[u.p.Action()]
+	fn, err := u.p.Save(ctx, c)
 	switch convoke.ErrorCode(err) {
 	case convoke.CodeRevision, convoke.CodeConditionFailed:
 		err = &hinted{err, "somebody saved in between; push again to see what differs"}
 	}
+	if fn != nil {
+		u.of(fn)
+	}
 	if err != nil {
 		return err
 	}
-	u.of(fn)
-	if err := u.at.keepVersion(u.change.p, fn.LatestVersion); err != nil {
-		return err
-	}
-	if u.deploy {
-		if fn, err = a.deployAndWait(ctx, c, fn, nil, wait); err != nil {
-			return placed(err, u.change.p)
+	if u.p.Deploy {
+		stop := a.during("deploying %s", fn.Name)
+		fn, err = u.p.MakeLive(ctx, c, fn, wait)
+		stop()
+		if err != nil {
+			return err
 		}
 		u.of(fn)
 		done = strings.TrimPrefix(done+", deployed", ", ")
 	}
 	u.Result = done
-	return nil
-}
-
-// keepVersion writes into config.json which version the files are.
-func (at place) keepVersion(p *project, version int) error {
-	if p.text == "" || int(p.config.Version) == version {
-		return nil
-	}
-	text, err := setMember(p.text, "version", version)
-	if err == nil {
-		err = at.write(configFile, text)
-	}
-	if err != nil {
-		return fmt.Errorf("version %d is saved, but not its number in %s: %w", version, at.path(configFile), err)
-	}
 	return nil
 }
 
@@ -229,8 +191,5 @@ func (a *app) finishPush(all []*pushed, f pushFlags, todo int) error {
 	if err := a.finish(outcomes, "functions were not pushed"); err != nil {
 		return err
 	}
-	if f.plan && f.exitCode && todo > 0 {
-		return &changesError{todo}
-	}
-	return nil
+	return f.planned(todo)
 }

@@ -107,7 +107,7 @@ func TestPushLife(t *testing.T) {
 	s.want(ExitOK, nil, []string{"!would"}, "push", "--all", "--plan", "--exit-code")
 
 	// A change: shown, asked for, saved, made live.
-	s.file("functions/greeting/index.js", strings.Replace(codeJS, "Hello World", "Bonjour", 1))
+	s.file("functions/greeting/index.js", strings.Replace(s.read("functions/greeting/index.js"), "Hello World", "Bonjour", 1))
 	s.file("functions/greeting/config.json", strings.Replace(s.read("functions/greeting/config.json"), `"key": "value"`, `"LANG": "fr"`, 1))
 	s.tty = true
 	s.stdin = "n\n"
@@ -178,13 +178,10 @@ func TestPushBusy(t *testing.T) {
 	s := newShell(t)
 	s.want(ExitOK, nil, nil, "init", "a", "b")
 	s.want(ExitOK, nil, nil, "push", "--all", "--yes")
-	for change, want := range map[string]string{"Pending": "a is being deployed", "State": "a is being taken out of service"} {
-		s.fake.functions[0].Pending = change == "Pending"
-		if change == "State" {
-			s.fake.functions[0].State = string(convoke.StateMarkedUndeployed)
-		}
-		s.want(ExitConflict, nil, []string{want, "hint: try again in a moment"}, "push", "a", "--yes")
-	}
+	s.fake.functions[0].Pending = true
+	s.want(ExitConflict, nil, []string{"a is being deployed", "hint: try again in a moment"}, "push", "a", "--yes")
+	s.fake.functions[0].Pending, s.fake.functions[0].State = false, string(convoke.StateMarkedUndeployed)
+	s.want(ExitConflict, nil, []string{"a is being taken out of service", "hint: try again in a moment"}, "push", "a", "--yes")
 	// The other one is pushed; the exit code tells.
 	s.file("functions/b/index.js", hello)
 	s.want(ExitConflict, []string{"a     failed", "b     changed  2"}, []string{"a: a is being taken out", "  code: ", "1 of 2 functions were not pushed"}, "push", "--all", "--yes")

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -17,6 +16,7 @@ import (
 	"convoke"
 	"convoke/api"
 	"convoke/client"
+	"convoke/internal/project"
 )
 
 // maxSecret bounds what is read of a file or stdin: four bytes for each
@@ -73,17 +73,11 @@ where others may see it: use it for values that are no secret yet.`,
 
 // secretType is the type's name on the wire; "" stays.
 func secretType(name string) (string, error) {
-	switch strings.ToLower(name) {
-	case "":
-		return "", nil
-	case "string":
-		return string(convoke.SecretString), nil
-	case "number":
-		return string(convoke.SecretNumber), nil
-	case "json":
-		return string(convoke.SecretJSON), nil
+	kind, ok := project.SecretType(name)
+	if !ok {
+		return "", usagef("--type is string, number or json, not %q", name)
 	}
-	return "", usagef("--type is string, number or json, not %q", name)
+	return kind, nil
 }
 
 func (a *app) runSecretSet(ctx context.Context, c *client.Client, name string, in api.SetSecretRequest) error {

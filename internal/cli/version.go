@@ -11,6 +11,7 @@ import (
 	"convoke"
 	"convoke/api"
 	"convoke/client"
+	"convoke/internal/project"
 )
 
 func (a *app) versions() *cobra.Command {
@@ -123,7 +124,9 @@ func (a *app) runRollback(ctx context.Context, name string, to int, yes bool, f 
 	if err := a.confirm(yes, "Make version %d of %s live (now: %s)?", to, fn.Name, liveNumber(fn)); err != nil {
 		return err
 	}
-	fn, err = a.deployAndWait(ctx, c, fn, &to, f.wait)
+	stop := a.during("deploying %s", fn.Name)
+	fn, err = project.Deploy(ctx, c, fn, &to, f.wait)
+	stop()
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package cli
+package project
 
 import (
 	"cmp"
@@ -24,7 +24,7 @@ type newConfig struct {
 
 // pulledConfig is config.json after a pull: what means the same already stays
 // as it is written.
-func (at place) pulledConfig(p *project, fn *api.Function, m *api.Manifest) (string, error) {
+func (at Place) pulledConfig(p *Files, fn *api.Function, m *api.Manifest) (string, error) {
 	if p.text != "" {
 		return editConfig(p.text, formOf(p.text), &p.config, fn, m)
 	}
@@ -32,17 +32,17 @@ func (at place) pulledConfig(p *project, fn *api.Function, m *api.Manifest) (str
 	if err != nil {
 		return "", err
 	}
-	had := projectConfig{Event: &fn.EventID, Description: &fn.Description, Environment: m.Environment}
+	had := Config{Event: &fn.EventID, Description: &fn.Description, Environment: m.Environment}
 	return editConfig(text+"\n", "", &had, fn, m)
 }
 
 // emptyInput is what the reference's skeleton has for a test.
 var emptyInput = json.RawMessage(`{"headers": [], "payload": {}}`)
 
-func eventText(id string) string { return cmp.Or(id, noEvent) }
+func eventText(id string) string { return cmp.Or(id, NoEvent) }
 
 // editConfig changes the members that mean something else than fn and m.
-func editConfig(text, form string, c *projectConfig, fn *api.Function, m *api.Manifest) (string, error) {
+func editConfig(text, form string, c *Config, fn *api.Function, m *api.Manifest) (string, error) {
 	type edit struct {
 		name  string
 		value any
@@ -92,7 +92,7 @@ type writtenSettings struct {
 
 // settingsOf are the settings of a version. The default runtime is written
 // only where one was: other files need not name it.
-func settingsOf(m *api.Manifest, had *projectSettings) writtenSettings {
+func settingsOf(m *api.Manifest, had *Settings) writtenSettings {
 	s := writtenSettings{m.Settings, m.Runtime, m.Contract}
 	if s.Runtime == convoke.DefaultRuntime && (had == nil || had.Runtime == "") {
 		s.Runtime = ""
@@ -118,7 +118,7 @@ func formOf(text string) string {
 }
 
 // formHere is the form of the first function beside the place that has any.
-func (at place) formHere() string {
+func (at Place) formHere() string {
 	names, err := fs.Glob(at.root.FS(), functionsDir+"/*/"+configFile)
 	if err != nil || at.name == "" {
 		return ""

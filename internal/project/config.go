@@ -1,4 +1,4 @@
-package cli
+package project
 
 import (
 	"bytes"
@@ -14,29 +14,29 @@ import (
 	"convoke/internal/config"
 )
 
-// projectConfig is config.json: the layout of the reference's command line,
+// Config is config.json: the layout of the reference's command line,
 // whose input is of no use here, and settings and allowedDomains, which only
 // Convoke has.
-type projectConfig struct {
+type Config struct {
 	Name        string
 	Event       *string
 	Description *string
-	Environment variables        // nil is absent
-	Settings    *projectSettings // nil is absent
-	Domains     domains          // nil is absent
-	Version     baseVersion      // 0 is absent
+	Environment variables   // nil is absent
+	Settings    *Settings   // nil is absent
+	Domains     domains     // nil is absent
+	Version     baseVersion // 0 is absent
 }
 
-// projectSettings are the settings of config.json.
-type projectSettings struct {
+// Settings are the settings of config.json.
+type Settings struct {
 	api.Settings
 	Runtime  string
 	Contract string
 }
 
 // parseConfig reads config.json. The error begins where it is: "3:7: …".
-func parseConfig(text string) (projectConfig, error) {
-	var c projectConfig
+func parseConfig(text string) (Config, error) {
+	var c Config
 	err := json.Unmarshal([]byte(text), &c)
 	if err == nil {
 		return c, nil
@@ -68,7 +68,7 @@ func below(err error, name string) error {
 
 // UnmarshalJSON refuses members it does not know: a typing error would
 // silently leave the default.
-func (c *projectConfig) UnmarshalJSON(b []byte) error {
+func (c *Config) UnmarshalJSON(b []byte) error {
 	var unused any
 	return fill(b, "", map[string]any{
 		"name": &c.Name, "event": &c.Event, "description": &c.Description,
@@ -77,8 +77,8 @@ func (c *projectConfig) UnmarshalJSON(b []byte) error {
 	})
 }
 
-// UnmarshalJSON refuses members it does not know, as that of projectConfig.
-func (s *projectSettings) UnmarshalJSON(b []byte) error {
+// UnmarshalJSON refuses members it does not know, as that of Config.
+func (s *Settings) UnmarshalJSON(b []byte) error {
 	return fill(b, "settings.", map[string]any{
 		"timeoutMs": &s.TimeoutMs, "memoryMiB": &s.MemoryMiB, "concurrency": &s.Concurrency,
 		"minInstances": &s.MinInstances, "maxInstances": &s.MaxInstances, "idleTimeoutSeconds": &s.IdleTimeoutSeconds,

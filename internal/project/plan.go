@@ -1,4 +1,4 @@
-package cli
+package project
 
 import (
 	"bytes"
@@ -10,29 +10,148 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"convoke"
 	"convoke/api"
 	"convoke/client"
 )
 
+// Action is what is done to one thing.
+type Action string
+
+const (
+	ActionCreate   Action = "create"
+	ActionChange   Action = "change"
+	ActionDeploy   Action = "deploy"
+	ActionUndeploy Action = "undeploy"
+	ActionRemove   Action = "remove"
+)
+
+// Step is one thing to do to make an account what its files say.
+type Step struct {
+	Kind   string // secret, domain, function, schedule
+	Name   string
+	Action Action
+	Detail string
+	Diff   string
+	Result Result
+	Err    error // why it failed
+
+	needs string                          // function without which it makes no sense
+	ready func(ctx context.Context) error // finds out what would keep it from being done; may be nil
+	do    func(ctx context.Context) error
+}
+
+// Result is what became of a step.
+type Result string
+
+const (
+	Planned Result = "planned"
+	Done    Result = "done"
+	Failed  Result = "failed"
+	Skipped Result = "skipped" // what comes before it failed
+)
+
+// Title names what the step is about.
+func (s *Step) Title() string { return s.Kind + " " + s.Name }
+
+// Options say how an account is made what its files say.
+type Options struct {
+	Prune   bool // remove what the files do not have
+	Secrets bool // set secrets that exist, too: whether their values differ cannot be seen
+	Wait    time.Duration
+	// Value reads the value of a secret from where its file says that it is.
+	Value func(ctx context.Context, name string, from Source) (convoke.Secret, error)
+}
+
+// Source is where the value of a secret is: one of the two.
+type Source struct {
+	Env  string // name of a variable
+	File string // path
+}
+
+// SecretType is the type of a secret by the name that people write, in any
+// case; "" stays. It reports whether there is such a type.
+func SecretType(name string) (string, bool) {
+	switch strings.ToLower(name) {
+	case "":
+		return "", true
+	case "string":
+		return string(convoke.SecretString), true
+	case "number":
+		return string(convoke.SecretNumber), true
+	case "json":
+		return string(convoke.SecretJSON), true
+	}
+	return "", false
+}
+
+// Plan returns the steps in an order in which each finds what it needs. What
+// the server does not allow is found out as far as that can be seen.
+func (d *Folders) Plan(ctx context.Context, c *client.Client, file *Account, o Options) ([]*Step, error) {
+	p := &planner{d: d, c: c, file: file, Options: o}
+	return p.plan(ctx)
+}
+
+// Ready finds out what would keep the steps from being done, before the first
+// of them is.
+func Ready(ctx context.Context, steps []*Step) error {
+	for _, s := range steps {
+		if s.ready == nil {
+			continue
+		}
+		if err := s.ready(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CarryOut does one step after the other. One that fails takes along those
+// that need the same function, and no others. begins is called before each
+// that is done, and what it returns after it; told is called with each when its
+// result is known. The error is one that ended it all.
+func CarryOut(ctx context.Context, steps []*Step, begins func(*Step) (ended func()), told func(*Step)) error {
+	broken := map[string]bool{}
+	var end error
+	for _, s := range steps {
+		if end != nil || s.needs != "" && broken[s.needs] {
+			s.Result = Skipped
+			told(s)
+			continue
+		}
+		ended := begins(s)
+		s.Err = s.do(ctx)
+		ended()
+		s.Result = Done
+		if s.Err != nil {
+			s.Result = Failed
+			broken[s.needs] = s.needs != ""
+		}
+		if Stops(s.Err) {
+			end = s.Err
+		}
+		told(s)
+	}
+	return end
+}
+
 // planner finds the steps that make an account what its file says.
 type planner struct {
-	a     *app
-	c     *client.Client
-	file  *accountFile
-	flags applyFlags
+	Options
+	d    *Folders
+	c    *client.Client
+	file *Account
 
 	functions []api.Function    // of the account
 	ids       map[string]string // of functions by name; steps that create one add to it
 
-	secrets, domains, saves, deploys, schedules []*step
-	unschedule, undeploys, removes, late        []*step
+	secrets, domains, saves, deploys, schedules []*Step
+	unschedule, undeploys, removes, late        []*Step
 }
 
-// plan returns the steps in an order in which each finds what it needs. What
-// the server does not allow is found out as far as that can be seen.
-func (p *planner) plan(ctx context.Context) ([]*step, error) {
+func (p *planner) plan(ctx context.Context) ([]*Step, error) {
 	var err error
 	if p.functions, err = p.c.Functions(ctx, client.FunctionFilter{}); err != nil {
 		return nil, err
@@ -58,8 +177,8 @@ func (p *planner) plan(ctx context.Context) ([]*step, error) {
 	return slices.Concat(p.secrets, p.domains, p.saves, p.deploys, p.schedules, p.unschedule, p.undeploys, p.removes, p.late), nil
 }
 
-func newStep(kind, name string, what action, do func(context.Context) error) *step {
-	return &step{Kind: kind, Name: name, Action: what, Result: "planned", do: do}
+func newStep(kind, name string, what Action, do func(context.Context) error) *Step {
+	return &Step{Kind: kind, Name: name, Action: what, Result: Planned, do: do}
 }
 
 // planSecrets sets those that are missing or of another type; whether a value
@@ -77,16 +196,13 @@ func (p *planner) planSecrets(ctx context.Context) error {
 	for i := range p.file.Secrets {
 		s := &p.file.Secrets[i]
 		delete(extra, s.Name)
-		kind, err := secretType(s.Type)
-		if err != nil {
-			return err
-		}
+		kind, _ := SecretType(s.Type) // checked when it was read
 		was, exists := had[s.Name]
-		what := actionCreate
+		what := ActionCreate
 		if exists {
-			what = actionChange
+			what = ActionChange
 		}
-		if exists && !p.flags.secrets && (kind == "" || kind == was) {
+		if exists && !p.Secrets && (kind == "" || kind == was) {
 			continue
 		}
 		var value convoke.Secret
@@ -98,35 +214,27 @@ func (p *planner) planSecrets(ctx context.Context) error {
 		if s.FromFile != "" {
 			st.Detail = "from the file " + s.FromFile
 		}
-		st.ready = func() error {
+		st.ready = func(ctx context.Context) error {
+			from := Source{Env: s.FromEnv}
+			if s.FromFile != "" {
+				from = Source{File: filepath.Join(s.dir, filepath.FromSlash(s.FromFile))}
+			}
 			var err error
-			if value, err = p.a.secretOf(ctx, s); err != nil {
+			if value, err = p.Value(ctx, s.Name, from); err != nil {
 				return fmt.Errorf("%s: %w", s.where, err)
 			}
 			return nil
 		}
 		p.secrets = append(p.secrets, st)
 	}
-	if p.flags.prune {
+	if p.Prune {
 		for _, s := range list {
 			if extra[s.Name] {
-				p.late = append(p.late, newStep("secret", s.Name, actionRemove, func(ctx context.Context) error { return p.c.RemoveSecret(ctx, s.Name) }))
+				p.late = append(p.late, newStep("secret", s.Name, ActionRemove, func(ctx context.Context) error { return p.c.RemoveSecret(ctx, s.Name) }))
 			}
 		}
 	}
 	return nil
-}
-
-// secretOf reads the value of a secret.
-func (a *app) secretOf(ctx context.Context, s *fileSecret) (convoke.Secret, error) {
-	if s.FromFile != "" {
-		return a.readSecret(ctx, secretSource{file: filepath.Join(s.dir, filepath.FromSlash(s.FromFile))}, s.Name)
-	}
-	value, there := a.Env[s.FromEnv]
-	if !there {
-		return convoke.Secret{}, usagef("the variable %s, which has the secret %s, is not set", s.FromEnv, s.Name)
-	}
-	return a.readSecret(ctx, secretSource{value: value, given: true}, s.Name)
 }
 
 func (p *planner) planDomains(ctx context.Context) error {
@@ -136,19 +244,19 @@ func (p *planner) planDomains(ctx context.Context) error {
 	}
 	kept := map[string]bool{}
 	for _, d := range p.file.Domains {
-		if had := findDomain(list, d.Domain); had != nil {
+		if had := client.FindDomain(list, d.Domain); had != nil {
 			kept[had.ID] = true
 			continue
 		}
-		p.domains = append(p.domains, newStep("domain", d.Domain, actionCreate, func(ctx context.Context) error {
-			_, _, err := ensureDomain(ctx, p.c, d.Domain)
+		p.domains = append(p.domains, newStep("domain", d.Domain, ActionCreate, func(ctx context.Context) error {
+			_, _, err := p.c.EnsureDomain(ctx, d.Domain)
 			return err
 		}))
 	}
-	if p.flags.prune {
+	if p.Prune {
 		for _, d := range list {
 			if !kept[d.ID] {
-				p.late = append(p.late, newStep("domain", d.Domain, actionRemove, func(ctx context.Context) error { return p.c.RemoveDomain(ctx, d.ID) }))
+				p.late = append(p.late, newStep("domain", d.Domain, ActionRemove, func(ctx context.Context) error { return p.c.RemoveDomain(ctx, d.ID) }))
 			}
 		}
 	}
@@ -159,19 +267,19 @@ func (p *planner) planFunctions(ctx context.Context) error {
 	seen := map[string]string{}
 	for i := range p.file.Functions {
 		f := &p.file.Functions[i]
-		files, name, err := f.read(p.a)
+		files, name, err := f.read(p.d)
 		if err != nil {
 			return err
 		}
 		if first := seen[name]; first != "" {
-			return usagef("%s: the function %s is in %s already", f.where, name, first)
+			return mistakef("%s: the function %s is in %s already", f.where, name, first)
 		}
 		seen[name] = f.where
 		if err := p.planFunction(ctx, f, files, name); err != nil {
 			return err
 		}
 	}
-	if !p.flags.prune {
+	if !p.Prune {
 		return nil
 	}
 	for _, fn := range p.functions {
@@ -181,14 +289,14 @@ func (p *planner) planFunctions(ctx context.Context) error {
 		if fn.DeployedVersion != nil {
 			p.undeploy(&fn)
 		}
-		st := newStep("function", fn.Name, actionRemove, func(ctx context.Context) error { return p.c.DeleteFunction(ctx, fn.UUID) })
+		st := newStep("function", fn.Name, ActionRemove, func(ctx context.Context) error { return p.c.DeleteFunction(ctx, fn.UUID) })
 		st.Detail, st.needs = "with all its versions", fn.Name
 		p.removes = append(p.removes, st)
 	}
 	return nil
 }
 
-func (p *planner) planFunction(ctx context.Context, f *fileFunction, files *project, name string) error {
+func (p *planner) planFunction(ctx context.Context, f *fileFunction, files *Files, name string) error {
 	var fn *api.Function
 	if id := p.ids[name]; id != "" {
 		var err error
@@ -201,9 +309,9 @@ func (p *planner) planFunction(ctx context.Context, f *fileFunction, files *proj
 		return fmt.Errorf("%s: %w", f.where, err)
 	}
 	if !ch.none() {
-		what := actionChange
+		what := ActionChange
 		if fn == nil {
-			what = actionCreate
+			what = ActionCreate
 		}
 		st := newStep("function", name, what, func(ctx context.Context) error {
 			saved, err := ch.save(ctx, p.c)
@@ -218,8 +326,8 @@ func (p *planner) planFunction(ctx context.Context, f *fileFunction, files *proj
 	switch {
 	case f.Deployed.keep:
 	case !f.Deployed.no && (fn == nil || ch.manifest != nil || !live(fn)):
-		st := newStep("function", name, actionDeploy, func(ctx context.Context) error {
-			_, err := p.a.deployAndWait(ctx, p.c, fn, nil, p.flags.wait)
+		st := newStep("function", name, ActionDeploy, func(ctx context.Context) error {
+			_, err := Deploy(ctx, p.c, fn, nil, p.Wait)
 			return placed(err, files)
 		})
 		st.needs = name
@@ -231,7 +339,10 @@ func (p *planner) planFunction(ctx context.Context, f *fileFunction, files *proj
 }
 
 func (p *planner) undeploy(fn *api.Function) {
-	st := newStep("function", fn.Name, actionUndeploy, func(ctx context.Context) error { return p.a.undeployAndWait(ctx, p.c, fn) })
+	st := newStep("function", fn.Name, ActionUndeploy, func(ctx context.Context) error {
+		_, err := p.c.Undeploy(ctx, fn.UUID)
+		return err
+	})
 	st.needs = fn.Name
 	p.undeploys = append(p.undeploys, st)
 }
@@ -256,11 +367,11 @@ func (p *planner) planSchedules(ctx context.Context) error {
 			return err
 		}
 	}
-	if p.flags.prune {
+	if p.Prune {
 		for _, sc := range list {
 			if !kept[sc.ID] {
 				name := sc.FunctionName + " " + strconv.Quote(sc.CronExpression)
-				p.unschedule = append(p.unschedule, newStep("schedule", name, actionRemove, func(ctx context.Context) error { return p.c.RemoveSchedule(ctx, sc.ID) }))
+				p.unschedule = append(p.unschedule, newStep("schedule", name, ActionRemove, func(ctx context.Context) error { return p.c.RemoveSchedule(ctx, sc.ID) }))
 			}
 		}
 	}
@@ -268,11 +379,11 @@ func (p *planner) planSchedules(ctx context.Context) error {
 }
 
 func (p *planner) createSchedule(s *fileSchedule) error {
-	saved := slices.ContainsFunc(p.saves, func(st *step) bool { return st.Name == s.Function })
+	saved := slices.ContainsFunc(p.saves, func(st *Step) bool { return st.Name == s.Function })
 	if p.ids[s.Function] == "" && !saved {
 		return convoke.Errorf(convoke.CodeFunctionNotFound, "%s: there is no function %q, neither in the account nor in the files", s.where, s.Function)
 	}
-	st := newStep("schedule", s.title(), actionCreate, func(ctx context.Context) error {
+	st := newStep("schedule", s.title(), ActionCreate, func(ctx context.Context) error {
 		in := s.request()
 		in.FunctionUUID, in.CronExpression = p.ids[s.Function], &s.Cron
 		_, err := p.c.CreateSchedule(ctx, in)
@@ -296,7 +407,7 @@ func (p *planner) changeSchedule(s *fileSchedule, had *api.Schedule) error {
 	if before == after {
 		return nil
 	}
-	st := newStep("schedule", s.title(), actionChange, func(ctx context.Context) error {
+	st := newStep("schedule", s.title(), ActionChange, func(ctx context.Context) error {
 		_, err := p.c.UpdateSchedule(ctx, had.ID, s.request())
 		return err
 	})

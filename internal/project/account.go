@@ -1,4 +1,4 @@
-package cli
+package project
 
 import (
 	"bytes"
@@ -18,9 +18,9 @@ import (
 	"convoke"
 )
 
-// accountFile is what an account shall hold. A section that is nil is not the
+// Account is what files say that an account shall hold. A section that is nil is not the
 // file's business: it is neither compared nor pruned.
-type accountFile struct {
+type Account struct {
 	Functions list[fileFunction]
 	Domains   list[fileDomain]
 	Schedules list[fileSchedule]
@@ -36,7 +36,7 @@ type fileFunction struct {
 	Language string
 	Deployed deployedAs
 	Skills   *[]string
-	config   projectConfig
+	config   Config
 }
 
 // fileDomain is an allowed domain.
@@ -56,7 +56,6 @@ type fileSchedule struct {
 	Payload     json.RawMessage // nil: {}
 }
 
-// fileSecret says where a secret's value comes from; it never has the value.
 // deployedAs is what is to be live of a function: its newest version, unless
 // said otherwise.
 type deployedAs struct {
@@ -83,6 +82,7 @@ func (d *deployedAs) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// fileSecret says where a secret's value comes from; it never has the value.
 type fileSecret struct {
 	origin
 	Name     string
@@ -98,7 +98,7 @@ type origin struct {
 }
 
 // UnmarshalJSON refuses members it does not know, as all of these do.
-func (f *accountFile) UnmarshalJSON(b []byte) error {
+func (f *Account) UnmarshalJSON(b []byte) error {
 	return fill(b, "", map[string]any{"functions": &f.Functions, "domains": &f.Domains, "schedules": &f.Schedules, "secrets": &f.Secrets})
 }
 
@@ -145,11 +145,11 @@ func (l *list[T]) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// readAccount reads one file, or all .yaml and .yml files of a folder, where
+// ReadAccount reads one file, or all .yaml and .yml files of a folder, where
 // JSON is mostly data of functions, and checks that nothing is said twice.
-func (a *app) readAccount(name string) (*accountFile, error) {
+func (d *Folders) ReadAccount(name string) (*Account, error) {
 	files := []string{name}
-	if entries, err := fs.ReadDir(a.OpenDir(name), "."); err == nil {
+	if entries, err := fs.ReadDir(d.OpenDir(name), "."); err == nil {
 		files = nil
 		for _, e := range entries {
 			if slices.Contains([]string{".yaml", ".yml"}, path.Ext(e.Name())) && !strings.HasPrefix(e.Name(), ".") {
@@ -157,12 +157,12 @@ func (a *app) readAccount(name string) (*accountFile, error) {
 			}
 		}
 		if len(files) == 0 {
-			return nil, usagef("%s holds no .yaml file", name)
+			return nil, mistakef("%s holds no .yaml file", name)
 		}
 	}
-	whole := &accountFile{}
+	whole := &Account{}
 	for _, file := range files {
-		one, err := a.readAccountFile(file)
+		one, err := d.readAccountFile(file)
 		if err != nil {
 			return nil, err
 		}
@@ -171,24 +171,24 @@ func (a *app) readAccount(name string) (*accountFile, error) {
 	return whole, whole.check()
 }
 
-func (a *app) readAccountFile(name string) (*accountFile, error) {
-	text, err := readText(a.OpenDir(filepath.Dir(name)), filepath.Base(name))
+func (d *Folders) readAccountFile(name string) (*Account, error) {
+	text, err := readText(d.OpenDir(filepath.Dir(name)), filepath.Base(name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, usagef("there is no file or folder %s", name)
+		return nil, mistakef("there is no file or folder %s", name)
 	}
 	if err != nil {
 		return nil, err
 	}
 	f, err := parseAccount(name, text)
 	if err != nil {
-		return nil, usagef("%v", err)
+		return nil, mistakef("%v", err)
 	}
 	return f, nil
 }
 
 // parseAccount reads YAML, which JSON is a part of. Mistakes are told with
 // their line.
-func parseAccount(name, text string) (*accountFile, error) {
+func parseAccount(name, text string) (*Account, error) {
 	dec := yaml.NewDecoder(strings.NewReader(text))
 	var doc, second yaml.Node
 	if err := dec.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
@@ -197,7 +197,7 @@ func parseAccount(name, text string) (*accountFile, error) {
 	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s:%d: only one document is read; put others into files of their own", name, second.Line)
 	}
-	f := &accountFile{}
+	f := &Account{}
 	if len(doc.Content) == 0 {
 		return f, nil
 	}
@@ -264,7 +264,7 @@ func nodeAt(n *yaml.Node, names []string) *yaml.Node {
 }
 
 // add takes over the sections of another file.
-func (f *accountFile) add(other *accountFile) {
+func (f *Account) add(other *Account) {
 	join(&f.Functions, other.Functions)
 	join(&f.Domains, other.Domains)
 	join(&f.Schedules, other.Schedules)
@@ -279,11 +279,11 @@ func join[T any](to *list[T], more list[T]) {
 }
 
 // check refuses what is missing, wrong in itself, or there twice.
-func (f *accountFile) check() error {
+func (f *Account) check() error {
 	seen := map[string]string{}
 	once := func(o origin, key, what string) error {
 		if first := seen[key]; first != "" {
-			return usagef("%s: %s is in %s already", o.where, what, first)
+			return mistakef("%s: %s is in %s already", o.where, what, first)
 		}
 		seen[key] = o.where
 		return nil
@@ -296,7 +296,7 @@ func (f *accountFile) check() error {
 	for _, d := range f.Domains {
 		host, port, err := convoke.ParseDomain(d.Domain)
 		if err != nil {
-			return usagef("%s: %s", d.where, shown(err).Message)
+			return mistakef("%s: %s", d.where, ruleOf(err))
 		}
 		if err := once(d.origin, "domain "+host+strconv.Itoa(port), d.Domain); err != nil {
 			return err
@@ -326,20 +326,20 @@ func (f *accountFile) check() error {
 func (f *fileFunction) check() error {
 	switch {
 	case (f.Path == "") == (f.Code == ""):
-		return usagef("%s: a function has either a path or code", f.where)
+		return mistakef("%s: a function has either a path or code", f.where)
 	case f.Code != "" && f.config.Name == "":
-		return usagef("%s: a function with code has a name", f.where)
+		return mistakef("%s: a function with code has a name", f.where)
 	case f.Path != "" && f.Language != "":
-		return usagef("%s: the language of a path is that of its main file", f.where)
+		return mistakef("%s: the language of a path is that of its main file", f.where)
 	case f.Language != "" && f.Language != string(convoke.JavaScript) && f.Language != string(convoke.TypeScript):
-		return usagef("%s: language is javascript or typescript, not %q", f.where, f.Language)
+		return mistakef("%s: language is javascript or typescript, not %q", f.where, f.Language)
 	}
 	return nil
 }
 
 func (s *fileSchedule) check() error {
 	if s.Function == "" || s.Cron == "" {
-		return usagef("%s: a schedule has a function and a cron expression", s.where)
+		return mistakef("%s: a schedule has a function and a cron expression", s.where)
 	}
 	s.Cron = strings.Join(strings.Fields(s.Cron), " ")
 	if len(s.Payload) == 0 || bytes.Equal(s.Payload, []byte("null")) {
@@ -353,24 +353,24 @@ func (s *fileSchedule) key() string { return s.Function + " " + s.Cron }
 
 func (s *fileSecret) check() error {
 	if err := convoke.ValidateSecretName(s.Name); err != nil {
-		return usagef("%s: %s", s.where, shown(err).Message)
+		return mistakef("%s: %s", s.where, ruleOf(err))
 	}
 	if (s.FromEnv == "") == (s.FromFile == "") {
-		return usagef("%s: the secret %s has either fromEnv, the name of a variable, or fromFile, a path", s.where, s.Name)
+		return mistakef("%s: the secret %s has either fromEnv, the name of a variable, or fromFile, a path", s.where, s.Name)
 	}
-	if _, err := secretType(s.Type); err != nil {
-		return usagef("%s: type is string, number or json, not %q", s.where, s.Type)
+	if _, ok := SecretType(s.Type); !ok {
+		return mistakef("%s: type is string, number or json, not %q", s.where, s.Type)
 	}
 	return nil
 }
 
 // read reads the function's files, or takes its code, under what the account's
 // file says.
-func (f *fileFunction) read(a *app) (*project, string, error) {
-	p := &project{dir: f.config.Name, files: map[string]string{}, code: f.Code, entry: entryOf(f.Language)}
+func (f *fileFunction) read(d *Folders) (*Files, string, error) {
+	p := &Files{dir: f.config.Name, files: map[string]string{}, code: f.Code, entry: entryOf(f.Language)}
 	var err error
 	if f.Path != "" {
-		p, err = a.readAt(filepath.Join(f.dir, filepath.FromSlash(f.Path)))
+		p, err = d.readAt(filepath.Join(f.dir, filepath.FromSlash(f.Path)))
 	} else {
 		err = p.finish()
 	}
@@ -378,7 +378,7 @@ func (f *fileFunction) read(a *app) (*project, string, error) {
 		return nil, "", fmt.Errorf("%s: %w", f.where, err)
 	}
 	p.config.over(&f.config)
-	name, err := nameOf(p, deployFlags{})
+	name, err := nameOf(p, Overrides{})
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w", f.where, err)
 	}
@@ -386,7 +386,7 @@ func (f *fileFunction) read(a *app) (*project, string, error) {
 }
 
 // over puts what other says over c.
-func (c *projectConfig) over(other *projectConfig) {
+func (c *Config) over(other *Config) {
 	if other.Name != "" {
 		c.Name = other.Name
 	}
@@ -408,16 +408,16 @@ func (c *projectConfig) over(other *projectConfig) {
 }
 
 // readAt reads a folder, or a file, from which no link leads out.
-func (a *app) readAt(name string) (*project, error) {
+func (d *Folders) readAt(name string) (*Files, error) {
 	name = filepath.Clean(name)
-	if root, err := a.open(name); err == nil {
-		return place{root: root, dir: ".", dirs: name}.read()
+	if root, err := d.open(name); err == nil {
+		return Place{root: root, dir: ".", dirs: name}.read()
 	}
-	root, err := a.open(filepath.Dir(name))
+	root, err := d.open(filepath.Dir(name))
 	if err != nil {
-		return nil, usagef("there is no file or folder %s", name)
+		return nil, mistakef("there is no file or folder %s", name)
 	}
-	p := &project{files: map[string]string{}}
+	p := &Files{files: map[string]string{}}
 	p.dir, p.entry = filepath.Split(name)
 	if p.code, err = readEntry(root.FS(), p.entry, name); err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package cli
+package project
 
 import (
 	"cmp"
@@ -15,7 +15,7 @@ import (
 // change is what makes a function on the server what its files say.
 type change struct {
 	name     string
-	p        *project
+	p        *Files
 	fn       *api.Function // nil: it is created
 	create   api.CreateFunctionRequest
 	meta     *api.UpdateFunctionRequest // nil: stays
@@ -26,7 +26,7 @@ type change struct {
 // planChange compares files with the function, nil being none; skills nil
 // leaves those that it has. It fails with CodeConflict for another event, and
 // with CodeActionNotAllowed while a deployment or undeployment is under way.
-func planChange(name string, p *project, skills *[]string, fn *api.Function) (*change, error) {
+func planChange(name string, p *Files, skills *[]string, fn *api.Function) (*change, error) {
 	ch := &change{name: name, p: p, fn: fn}
 	event, eventGiven := p.config.event()
 	newest := api.Manifest{}
@@ -58,7 +58,7 @@ func planChange(name string, p *project, skills *[]string, fn *api.Function) (*c
 	if meta.Description != nil || meta.Skills != nil {
 		ch.meta = &meta
 	}
-	m := manifestOf(p, deployFlags{changed: func(string) bool { return false }}, fn)
+	m := manifestOf(p, Overrides{}, fn)
 	is := saved(&newest, &m)
 	texts := textsOf(p.entry, fn.EventID, description, has, is)
 	if !sameContent(&newest, is) {
@@ -74,8 +74,8 @@ func planChange(name string, p *project, skills *[]string, fn *api.Function) (*c
 }
 
 // event is that of config.json, and whether it says any.
-func (c *projectConfig) event() (id string, given bool) {
-	if c.Event == nil || *c.Event == noEvent {
+func (c *Config) event() (id string, given bool) {
+	if c.Event == nil || *c.Event == NoEvent {
 		return "", c.Event != nil
 	}
 	return *c.Event, true
@@ -92,7 +92,7 @@ func free(fn *api.Function) error {
 	default:
 		return nil
 	}
-	return &hinted{
+	return &Hinted{
 		convoke.Errorf(convoke.CodeActionNotAllowed, "%s is being %s, and can be changed after that", fn.Name, what),
 		"try again in a moment; convoke versions " + fn.Name + " shows how it ends",
 	}
@@ -103,7 +103,7 @@ func fixedEvent(fn *api.Function, event string, given bool) error {
 	if !given || event == fn.EventID {
 		return nil
 	}
-	return &hinted{
+	return &Hinted{
 		convoke.Errorf(convoke.CodeConflict, "%s listens to %s, and the event of a function is fixed", fn.Name, cmp.Or(fn.EventID, "no event")),
 		"deploy it under another name, or remove it first: convoke remove --undeploy " + fn.Name,
 	}

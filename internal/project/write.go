@@ -1,4 +1,4 @@
-package cli
+package project
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 // write replaces a file of the place or makes it, with its folders. A link or
 // anything else that is no plain file is left alone: what is written through
 // it would turn up elsewhere.
-func (at place) write(name, text string) error {
+func (at Place) write(name, text string) error {
 	full := path.Join(at.dir, name)
 	if err := at.plain(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -21,7 +21,7 @@ func (at place) write(name, text string) error {
 }
 
 // remove deletes a file of the place.
-func (at place) remove(name string) error {
+func (at Place) remove(name string) error {
 	if err := at.plain(name); err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (at place) remove(name string) error {
 }
 
 // plain fails unless the name is a plain file's in plain folders.
-func (at place) plain(name string) error {
+func (at Place) plain(name string) error {
 	for i, c := range name {
 		if c != '/' {
 			continue
@@ -39,12 +39,12 @@ func (at place) plain(name string) error {
 			return err
 		}
 		if !info.IsDir() {
-			return usagef("%s is no plain folder; it is left as it is", at.path(name[:i]))
+			return mistakef("%s is no plain folder; it is left as it is", at.path(name[:i]))
 		}
 	}
 	info, err := at.root.Lstat(path.Join(at.dir, name))
 	if err == nil && !info.Mode().IsRegular() {
-		return usagef("%s is no plain file; it is left as it is", at.path(name))
+		return mistakef("%s is no plain file; it is left as it is", at.path(name))
 	}
 	return err
 }
