@@ -156,14 +156,13 @@ func (a *app) accountList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.printJSON(list)
-			}
-			rows := [][]string{{"ID", "NAME", "GENERATION", "STATE", "CREATED"}}
-			for _, acc := range list {
-				rows = append(rows, []string{acc.ID, acc.Name, acc.Generation, accountState(acc), formatTime(acc.CreatedAt)})
-			}
-			return a.table(rows)
+			return printList(a, listView[api.Account]{
+				header: []string{"ID", "NAME", "GENERATION", "STATE", "CREATED"},
+				row: func(acc api.Account) []string {
+					return []string{acc.ID, acc.Name, acc.Generation, accountState(acc), formatTime(acc.CreatedAt)}
+				},
+				none: "there are no accounts yet; convoke account create makes one",
+			}, list)
 		})
 	}
 	return cmd

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"convoke"
+	"convoke/api"
 	"convoke/client"
 )
 
@@ -52,22 +54,14 @@ done, such as function.deploy or user.update.`,
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.printJSON(list)
-			}
-			if len(list) == 0 {
-				a.note("nothing was changed")
-				return nil
-			}
-			rows := [][]string{{"TIME", "WHO", "DID", "TO", "FROM", "ID"}}
-			for _, v := range list {
-				name := v.Name
-				if name == "" {
-					name = v.Subject
-				}
-				rows = append(rows, []string{formatTime(v.At), v.Actor, v.Action, orDash(name), orDash(v.From), strconv.FormatInt(v.ID, 10)})
-			}
-			return a.table(rows)
+			return printList(a, listView[api.Activity]{
+				header: []string{"TIME", "WHO", "DID", "TO", "FROM", "ID"},
+				row: func(v api.Activity) []string {
+					name := cmp.Or(v.Name, v.Subject)
+					return []string{formatTime(v.At), v.Actor, v.Action, orDash(name), orDash(v.From), strconv.FormatInt(v.ID, 10)}
+				},
+				none: "nothing was changed",
+			}, list)
 		},
 	}
 	fl := cmd.Flags()

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"convoke/api"
 	"convoke/client"
 )
 
@@ -48,18 +49,16 @@ func (a *app) consentList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.printJSON(list)
-			}
-			if len(list) == 0 {
-				a.note("no program was allowed anything")
-				return nil
-			}
-			rows := [][]string{{"ID", "PROGRAM", "SCOPES", "GIVEN", "FROM", "LAST USED", "UNTIL"}}
-			for _, one := range list {
-				rows = append(rows, []string{one.ID, one.ClientName, strings.Join(one.Scopes, ","), formatTime(one.CreatedAt), orDash(one.From), formatTime(one.LastUsedAt), formatTime(one.ExpiresAt)})
-			}
-			return a.table(rows)
+			return printList(a, listView[api.Consent]{
+				header: []string{"ID", "PROGRAM", "SCOPES", "GIVEN", "FROM", "LAST USED", "UNTIL"},
+				row: func(one api.Consent) []string {
+					return []string{
+						one.ID, one.ClientName, strings.Join(one.Scopes, ","), formatTime(one.CreatedAt), orDash(one.From),
+						formatTime(one.LastUsedAt), formatTime(one.ExpiresAt),
+					}
+				},
+				none: "no program was allowed anything",
+			}, list)
 		},
 	}
 	cmd.Flags().StringVarP(&user, "user", "u", "", "login name or id of somebody else")

@@ -82,26 +82,13 @@ func (a *app) domainList() *cobra.Command {
 		Example: "  convoke domain list\n  convoke domain list --json",
 		Args:    args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			list, err := c.Domains(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(list)
-			}
-			if len(list) == 0 {
-				a.note("functions may call nothing outside yet; convoke domain add NAME allows a domain")
-				return nil
-			}
-			rows := [][]string{{"DOMAIN", "ALLOWS", "ADDED", "BY"}}
-			for _, d := range list {
-				rows = append(rows, []string{d.Domain, reach(&d), formatTime(d.CreatedAt), orDash(d.CreatedBy)})
-			}
-			return a.table(rows)
+			return listFrom(a, listView[api.Domain]{
+				header: []string{"DOMAIN", "ALLOWS", "ADDED", "BY"},
+				row: func(d api.Domain) []string {
+					return []string{d.Domain, reach(&d), formatTime(d.CreatedAt), orDash(d.CreatedBy)}
+				},
+				none: "functions may call nothing outside yet; convoke domain add NAME allows a domain",
+			}, func(c *client.Client) ([]api.Domain, error) { return c.Domains(cmd.Context()) })
 		},
 	}
 }

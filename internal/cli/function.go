@@ -23,33 +23,22 @@ func (a *app) list() *cobra.Command {
 		Example: "  convoke list\n  convoke list --event conversational_command --json\n  convoke list --sort -updatedAt --limit 10",
 		Args:    args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
+			view := listView[api.Function]{
+				header: []string{"NAME", "STATE", "LIVE", "NEWEST", "EVENT", "UPDATED", "BY", "UUID"},
+				row: func(f api.Function) []string {
+					return []string{
+						f.Name, f.State, liveNumber(&f), strconv.Itoa(f.LatestVersion), orDash(f.EventID),
+						formatTime(f.UpdatedAt), orDash(f.UpdatedBy), f.UUID,
+					}
+				},
+				none: "there are no functions yet; convoke deploy PATH makes one",
 			}
-			list, err := listed(cmd.Context(), c, client.FunctionList(filter), f)
-			if err != nil {
-				return err
+			if filter.EventID != "" || len(filter.States) > 0 {
+				view.none = "no function is like that; convoke list without flags shows all"
 			}
-			if a.json {
-				return a.printJSON(list)
-			}
-			if len(list) == 0 {
-				if filter.EventID != "" || len(filter.States) > 0 {
-					a.note("no function is like that; convoke list without flags shows all")
-				} else {
-					a.note("there are no functions yet; convoke deploy PATH makes one")
-				}
-				return nil
-			}
-			rows := [][]string{{"NAME", "STATE", "LIVE", "NEWEST", "EVENT", "UPDATED", "BY", "UUID"}}
-			for _, f := range list {
-				rows = append(rows, []string{
-					f.Name, f.State, liveNumber(&f), strconv.Itoa(f.LatestVersion), orDash(f.EventID),
-					formatTime(f.UpdatedAt), orDash(f.UpdatedBy), f.UUID,
-				})
-			}
-			return a.table(rows)
+			return listFrom(a, view, func(c *client.Client) ([]api.Function, error) {
+				return listed(cmd.Context(), c, client.FunctionList(filter), f)
+			})
 		},
 	}
 	cmd.Flags().StringVar(&filter.EventID, "event", "", "only functions of this event")
@@ -212,22 +201,13 @@ func (a *app) runtimes() *cobra.Command {
 		if local {
 			return a.localRuntimes(cmd.Context(), load)
 		}
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		list, err := c.Runtimes(cmd.Context())
-		if err != nil {
-			return err
-		}
-		if a.json {
-			return a.printJSON(list)
-		}
-		rows := [][]string{{"NAME", "TITLE", "BUILD", "DEFAULT"}}
-		for _, r := range list {
-			rows = append(rows, []string{r.BaseImageName, r.Name, orDash(r.Version), yesOrDash(r.Default)})
-		}
-		return a.table(rows)
+		return listFrom(a, listView[api.Runtime]{
+			header: []string{"NAME", "TITLE", "BUILD", "DEFAULT"},
+			row: func(r api.Runtime) []string {
+				return []string{r.BaseImageName, r.Name, orDash(r.Version), yesOrDash(r.Default)}
+			},
+			none: "the server has no Node.js builds; convoke doctor on its machine says why",
+		}, func(c *client.Client) ([]api.Runtime, error) { return c.Runtimes(cmd.Context()) })
 	}
 	return cmd
 }

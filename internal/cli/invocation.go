@@ -43,34 +43,27 @@ result. REQUEST finds the log entries: convoke logs NAME --request-id.`,
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.printJSON(list)
-			}
-			if len(list) == 0 {
-				a.note("%s was not invoked yet; convoke invoke %s does it", args[0], args[0])
-				return nil
-			}
-			return a.table(invocationRows(list))
+			return printList(a, listView[api.Invocation]{
+				header: []string{"STARTED", "VERSION", "OUTCOME", "WAIT", "COLD", "RUN", "CPU", "MEMORY", "IN", "OUT", "REQUEST"},
+				row:    invocationRow,
+				none:   fmt.Sprintf("%s was not invoked yet; convoke invoke %s does it", args[0], args[0]),
+			}, list)
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", 20, fmt.Sprintf("how many at most, 1 to %d", mostInvocations))
 	return cmd
 }
 
-func invocationRows(list []api.Invocation) [][]string {
-	rows := [][]string{{"STARTED", "VERSION", "OUTCOME", "WAIT", "COLD", "RUN", "CPU", "MEMORY", "IN", "OUT", "REQUEST"}}
-	for _, inv := range list {
-		cold := "-"
-		if inv.Cold {
-			cold = milliseconds(inv.ColdStartMs)
-		}
-		rows = append(rows, []string{
-			formatTime(inv.StartedAt), strconv.Itoa(inv.Version), inv.Outcome,
-			milliseconds(inv.WaitMs), cold, milliseconds(inv.DurationMs), milliseconds(inv.CPUMs), bytesOf(inv.PeakMemoryBytes),
-			strconv.Itoa(inv.PayloadBytes), strconv.Itoa(inv.ResultBytes), inv.RequestID,
-		})
+func invocationRow(inv api.Invocation) []string {
+	cold := "-"
+	if inv.Cold {
+		cold = milliseconds(inv.ColdStartMs)
 	}
-	return rows
+	return []string{
+		formatTime(inv.StartedAt), strconv.Itoa(inv.Version), inv.Outcome,
+		milliseconds(inv.WaitMs), cold, milliseconds(inv.DurationMs), milliseconds(inv.CPUMs), bytesOf(inv.PeakMemoryBytes),
+		strconv.Itoa(inv.PayloadBytes), strconv.Itoa(inv.ResultBytes), inv.RequestID,
+	}
 }
 
 // milliseconds shows a span to the digit that matters.

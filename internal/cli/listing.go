@@ -38,3 +38,39 @@ func listed[T any](ctx context.Context, c *client.Client, l client.List[T], f li
 	}
 	return client.Some(ctx, c, l, f.sort, f.limit)
 }
+
+// listView is how a list is shown: a row for each thing, below a header, or
+// what to do where there is none.
+type listView[T any] struct {
+	header []string
+	row    func(T) []string
+	none   string
+}
+
+// listFrom reads a list from the server and prints it.
+func listFrom[T any](a *app, v listView[T], read func(*client.Client) ([]T, error)) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	list, err := read(c)
+	if err != nil {
+		return err
+	}
+	return printList(a, v, list)
+}
+
+func printList[T any](a *app, v listView[T], list []T) error {
+	if a.json {
+		return a.printJSON(append([]T{}, list...)) // none is [], not null
+	}
+	if len(list) == 0 {
+		a.note("%s", v.none)
+		return nil
+	}
+	rows := [][]string{v.header}
+	for _, one := range list {
+		rows = append(rows, v.row(one))
+	}
+	return a.table(rows)
+}

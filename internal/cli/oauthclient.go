@@ -86,22 +86,13 @@ func (a *app) clientList() *cobra.Command {
 		Example: "  convoke client list\n  convoke client list --json",
 		Args:    args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			list, err := listed(cmd.Context(), c, client.ClientList(), f)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(list)
-			}
-			rows := [][]string{{"ID", "NAME", "STATE", "GRANTS", "SCOPES", "LAST USED"}}
-			for _, one := range list {
-				rows = append(rows, []string{one.ID, one.Name, clientState(one), strings.Join(one.GrantTypes, ","), strings.Join(one.Scopes, ","), formatTime(one.LastUsedAt)})
-			}
-			return a.table(rows)
+			return listFrom(a, listView[api.Client]{
+				header: []string{"ID", "NAME", "STATE", "GRANTS", "SCOPES", "LAST USED"},
+				row: func(one api.Client) []string {
+					return []string{one.ID, one.Name, clientState(one), strings.Join(one.GrantTypes, ","), strings.Join(one.Scopes, ","), formatTime(one.LastUsedAt)}
+				},
+				none: "no client is registered yet; convoke client create NAME does it",
+			}, func(c *client.Client) ([]api.Client, error) { return listed(cmd.Context(), c, client.ClientList(), f) })
 		},
 	}
 	f.add(cmd, convoke.ClientOrder)

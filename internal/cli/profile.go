@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"github.com/spf13/cobra"
 
 	"convoke/internal/config"
@@ -33,31 +34,28 @@ func (a *app) profileList() *cobra.Command {
 				Current  bool   `json:"current"`
 				Problem  string `json:"problem,omitempty"`
 			}
-			out := []profile{}
-			rows := [][]string{{"", "NAME", "SERVER", "ACCOUNT", "TOKEN"}}
+			var out []profile
 			for _, p := range list {
 				o := profile{Name: p.Name, URL: p.Profile.URL, Account: p.Profile.Account, SignedIn: !p.Profile.Token.IsZero(), Current: p.Current}
-				mark, token := "", "none"
-				if p.Current {
-					mark = "*"
-				}
-				if o.SignedIn {
-					token = "yes"
-				}
 				if p.Err != nil {
-					o.Problem, token = shown(p.Err).Message, shown(p.Err).Message
+					o.Problem = shown(p.Err).Message
 				}
 				out = append(out, o)
-				rows = append(rows, []string{mark, o.Name, orDash(o.URL), orDash(o.Account), token})
 			}
-			if a.json {
-				return a.printJSON(out)
-			}
-			if len(list) == 0 {
-				a.note("there are no profiles yet; convoke login makes one")
-				return nil
-			}
-			return a.table(rows)
+			return printList(a, listView[profile]{
+				header: []string{"", "NAME", "SERVER", "ACCOUNT", "TOKEN"},
+				row: func(p profile) []string {
+					mark, token := "", "none"
+					if p.Current {
+						mark = "*"
+					}
+					if p.SignedIn {
+						token = "yes"
+					}
+					return []string{mark, p.Name, orDash(p.URL), orDash(p.Account), cmp.Or(p.Problem, token)}
+				},
+				none: "there are no profiles yet; convoke login makes one",
+			}, out)
 		},
 	}
 }

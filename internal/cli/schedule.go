@@ -138,35 +138,25 @@ func (a *app) scheduleList() *cobra.Command {
 			if len(given) > 1 {
 				return args("NAME")(cmd, given)
 			}
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			id := ""
-			if len(given) == 1 {
-				if id, err = c.Lookup(cmd.Context(), given[0]); err != nil {
-					return err
+			return listFrom(a, listView[api.Schedule]{
+				header: []string{"FUNCTION", "CRON", "STATE", "NEXT", "LAST", "RESULT", "DESCRIPTION", "ID"},
+				row: func(sc api.Schedule) []string {
+					return []string{
+						sc.FunctionName, sc.CronExpression, scheduleState(sc), formatTime(sc.NextExecution),
+						formatTime(sc.LastExecution), lastResult(sc), orDash(sc.Description), sc.ID,
+					}
+				},
+				none: "there are no schedules; convoke schedule create NAME --cron EXPR makes one",
+			}, func(c *client.Client) ([]api.Schedule, error) {
+				id := ""
+				if len(given) == 1 {
+					var err error
+					if id, err = c.Lookup(cmd.Context(), given[0]); err != nil {
+						return nil, err
+					}
 				}
-			}
-			list, err := listed(cmd.Context(), c, client.ScheduleList(id), f)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(list)
-			}
-			if len(list) == 0 {
-				a.note("there are no schedules; convoke schedule create NAME --cron EXPR makes one")
-				return nil
-			}
-			rows := [][]string{{"FUNCTION", "CRON", "STATE", "NEXT", "LAST", "RESULT", "DESCRIPTION", "ID"}}
-			for _, sc := range list {
-				rows = append(rows, []string{
-					sc.FunctionName, sc.CronExpression, scheduleState(sc), formatTime(sc.NextExecution),
-					formatTime(sc.LastExecution), lastResult(sc), orDash(sc.Description), sc.ID,
-				})
-			}
-			return a.table(rows)
+				return listed(cmd.Context(), c, client.ScheduleList(id), f)
+			})
 		},
 	}
 	f.add(cmd, convoke.ScheduleOrder)
@@ -249,18 +239,18 @@ func (a *app) printSchedule(sc *api.Schedule, runs []api.ScheduleRun) error {
 	if err != nil {
 		return err
 	}
-	if len(runs) == 0 {
-		a.note("it has not run yet")
-		return nil
+	if len(runs) > 0 {
+		fmt.Fprintln(a.Stdout)
 	}
-	fmt.Fprintln(a.Stdout)
-	rows := [][]string{{"DUE", "STATE", "RESULT", "STARTED", "TOOK", "REQUEST", "REASON"}}
-	for _, r := range runs {
-		rows = append(rows, []string{
-			formatTime(r.DueAt), r.State, runResult(r), formatTime(r.StartedAt), runTime(r), orDash(r.RequestID), orDash(r.Message),
-		})
-	}
-	return a.table(rows)
+	return printList(a, listView[api.ScheduleRun]{
+		header: []string{"DUE", "STATE", "RESULT", "STARTED", "TOOK", "REQUEST", "REASON"},
+		row: func(r api.ScheduleRun) []string {
+			return []string{
+				formatTime(r.DueAt), r.State, runResult(r), formatTime(r.StartedAt), runTime(r), orDash(r.RequestID), orDash(r.Message),
+			}
+		},
+		none: "it has not run yet",
+	}, runs)
 }
 
 func runResult(r api.ScheduleRun) string {

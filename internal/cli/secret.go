@@ -165,26 +165,13 @@ func (a *app) secretList() *cobra.Command {
 		Example: "  convoke secret list\n  convoke secret list --system --json",
 		Args:    args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			list, err := c.Secrets(cmd.Context(), system)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(list)
-			}
-			if len(list) == 0 {
-				a.note("there are no secrets yet; convoke secret set NAME makes one")
-				return nil
-			}
-			rows := [][]string{{"NAME", "TYPE", "CREATED", "BY", "CHANGED", "BY"}}
-			for _, e := range list {
-				rows = append(rows, []string{e.Name, e.Type, formatTime(e.CreatedAt), orDash(e.CreatedBy), formatTime(e.UpdatedAt), orDash(e.UpdatedBy)})
-			}
-			return a.table(rows)
+			return listFrom(a, listView[api.Secret]{
+				header: []string{"NAME", "TYPE", "CREATED", "BY", "CHANGED", "BY"},
+				row: func(e api.Secret) []string {
+					return []string{e.Name, e.Type, formatTime(e.CreatedAt), orDash(e.CreatedBy), formatTime(e.UpdatedAt), orDash(e.UpdatedBy)}
+				},
+				none: "there are no secrets yet; convoke secret set NAME makes one",
+			}, func(c *client.Client) ([]api.Secret, error) { return c.Secrets(cmd.Context(), system) })
 		},
 	}
 	cmd.Flags().BoolVar(&system, "system", false, "with the platform's own")

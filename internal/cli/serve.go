@@ -123,14 +123,11 @@ func (a *app) localRuntimes(ctx context.Context, load func() (*config.Config, er
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return a.printJSON(list)
-	}
-	rows := [][]string{{"NAME", "BUILD", "DEFAULT", "PATH"}}
-	for _, r := range list {
-		rows = append(rows, []string{r.Name, r.Version, yesOrDash(r.Default), r.Path})
-	}
-	return a.table(rows)
+	return printList(a, listView[Runtime]{
+		header: []string{"NAME", "BUILD", "DEFAULT", "PATH"},
+		row:    func(r Runtime) []string { return []string{r.Name, r.Version, yesOrDash(r.Default), r.Path} },
+		none:   "there are no Node.js builds here; convoke doctor says what to install",
+	}, list)
 }
 
 // configFlags gives cmd a flag for every setting, or for those named, and

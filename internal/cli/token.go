@@ -111,30 +111,22 @@ func (a *app) tokenList() *cobra.Command {
 		Example: "  convoke token list\n  convoke token list --own --json",
 		Args:    args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
+			now := time.Now()
+			view := listView[api.Token]{
+				header: []string{"ID", "NAME", "ROLES", "STATE", "CREATED", "BY", "EXPIRES", "LAST USED"},
+				row: func(t api.Token) []string {
+					return []string{
+						t.ID, t.Name, strings.Join(t.Roles, ","), tokenState(t, now),
+						formatTime(t.CreatedAt), orDash(t.CreatedBy), formatTime(t.ExpiresAt), formatTime(t.LastUsedAt),
+					}
+				},
+				none: "there are no tokens yet; convoke token create makes one",
 			}
 			tokens := client.TokenList()
 			if own {
-				tokens = client.OwnTokenList()
+				tokens, view.none = client.OwnTokenList(), "you have no tokens yet; convoke token create --own makes one"
 			}
-			list, err := listed(cmd.Context(), c, tokens, f)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(list)
-			}
-			now := time.Now()
-			rows := [][]string{{"ID", "NAME", "ROLES", "STATE", "CREATED", "BY", "EXPIRES", "LAST USED"}}
-			for _, t := range list {
-				rows = append(rows, []string{
-					t.ID, t.Name, strings.Join(t.Roles, ","), tokenState(t, now),
-					formatTime(t.CreatedAt), orDash(t.CreatedBy), formatTime(t.ExpiresAt), formatTime(t.LastUsedAt),
-				})
-			}
-			return a.table(rows)
+			return listFrom(a, view, func(c *client.Client) ([]api.Token, error) { return listed(cmd.Context(), c, tokens, f) })
 		},
 	}
 	cmd.Flags().BoolVar(&own, "own", false, "only your own")

@@ -79,22 +79,13 @@ func (a *app) userList() *cobra.Command {
 		Use: "list", Short: "List the account's users", Long: "Lists the users of the account. Needs the role admin.",
 		Example: "  convoke user list\n  convoke user list --sort -lastLoginAt", Args: args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			list, err := listed(cmd.Context(), c, client.UserList(), f)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(list)
-			}
-			rows := [][]string{{"NAME", "ROLES", "STATE", "LAST SIGN-IN", "CREATED", "ID"}}
-			for _, u := range list {
-				rows = append(rows, []string{u.LoginName, strings.Join(u.Roles, ","), userState(u), formatTime(u.LastLoginAt), formatTime(u.CreatedAt), u.ID})
-			}
-			return a.table(rows)
+			return listFrom(a, listView[api.User]{
+				header: []string{"NAME", "ROLES", "STATE", "LAST SIGN-IN", "CREATED", "ID"},
+				row: func(u api.User) []string {
+					return []string{u.LoginName, strings.Join(u.Roles, ","), userState(u), formatTime(u.LastLoginAt), formatTime(u.CreatedAt), u.ID}
+				},
+				none: "there are no users yet; convoke user create NAME adds one",
+			}, func(c *client.Client) ([]api.User, error) { return listed(cmd.Context(), c, client.UserList(), f) })
 		},
 	}
 	f.add(cmd, convoke.UserOrder)
