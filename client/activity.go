@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"convoke/api"
@@ -27,24 +26,14 @@ func (c *Client) Activities(ctx context.Context, f ActivityFilter) ([]api.Activi
 }
 
 func (f ActivityFilter) query() url.Values {
-	q := url.Values{}
-	for _, a := range f.Actions {
-		q.Add("action", a)
-	}
-	for name, v := range map[string]string{"noun": f.Noun, "subject": f.Subject, "actor": f.Actor} {
-		if v != "" {
-			q.Set(name, v)
-		}
-	}
-	for name, at := range map[string]time.Time{"from": f.From, "to": f.To} {
-		if !at.IsZero() {
-			q.Set(name, strconv.FormatInt(at.UnixMilli(), 10))
-		}
-	}
-	for name, n := range map[string]int64{"before": f.Before, "limit": int64(f.Limit)} {
-		if n > 0 {
-			q.Set(name, strconv.FormatInt(n, 10))
-		}
-	}
-	return q
+	q := query{}
+	q.text("action", f.Actions...)
+	q.text("noun", f.Noun)
+	q.text("subject", f.Subject)
+	q.text("actor", f.Actor)
+	q.time("from", f.From)
+	q.time("to", f.To)
+	q.number("before", f.Before)
+	q.number("limit", int64(f.Limit))
+	return url.Values(q)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"convoke/api"
@@ -34,27 +33,13 @@ func (f CallFilter) path() string {
 }
 
 func (f CallFilter) query() url.Values {
-	q := url.Values{}
-	if f.RequestID != "" {
-		q.Set("requestId", f.RequestID)
-	}
-	if f.Host != "" {
-		q.Set("host", f.Host)
-	}
-	for _, o := range f.Outcomes {
-		q.Add("outcome", o)
-	}
-	if !f.From.IsZero() {
-		q.Set("from", strconv.FormatInt(f.From.UnixMilli(), 10))
-	}
-	if !f.To.IsZero() {
-		q.Set("to", strconv.FormatInt(f.To.UnixMilli(), 10))
-	}
-	if f.Before > 0 {
-		q.Set("before", strconv.FormatInt(f.Before, 10))
-	}
-	if f.Limit > 0 {
-		q.Set("limit", strconv.Itoa(f.Limit))
-	}
-	return q
+	q := query{}
+	q.text("requestId", f.RequestID)
+	q.text("host", f.Host)
+	q.text("outcome", f.Outcomes...)
+	q.time("from", f.From)
+	q.time("to", f.To)
+	q.number("before", f.Before)
+	q.number("limit", int64(f.Limit))
+	return url.Values(q)
 }

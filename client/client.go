@@ -42,6 +42,8 @@ type Config struct {
 	URL       string         // of the server, such as http://127.0.0.1:8080
 	AccountID string         // "" is convoke.DefaultAccountID
 	Token     convoke.Secret // bearer token
+	// Credentials get and renew the tokens, in place of Token.
+	Credentials Credentials
 	// Tokens is asked for the bearer token of each call, in place of Token; nil:
 	// Token is good for all. rejected is a token that the server has just refused,
 	// zero otherwise: for another one the call is made once more. It must be safe
@@ -74,7 +76,8 @@ func (c *Client) IfMatch(etag string) *Client {
 	return &conditional
 }
 
-// New checks c and returns a Client; CodeValidation for a URL or account that is none.
+// New checks c and returns a Client; CodeValidation for a URL or account that is
+// none, and for Credentials that lack something or are not alone. It makes no call.
 func New(c Config) (*Client, error) {
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
@@ -89,11 +92,21 @@ func New(c Config) (*Client, error) {
 		base: root + "/api/account/" + account, root: root,
 		account: account, tokens: c.Tokens, http: c.HTTP, userAgent: cmp.Or(c.UserAgent, "convoke-client"), maxBody: maxBody,
 	}
+	if cl.http == nil {
+		cl.http = &http.Client{}
+	}
+	if c.Credentials != nil && (c.Tokens != nil || !c.Token.IsZero()) {
+		return nil, convoke.Errorf(convoke.CodeValidation, "tokens come from one place: give either Credentials or Token or Tokens")
+	}
 	if cl.tokens == nil {
 		cl.tokens = func(context.Context, convoke.Secret) (convoke.Secret, error) { return c.Token, nil }
 	}
-	if cl.http == nil {
-		cl.http = &http.Client{}
+	if c.Credentials != nil {
+		if err := c.Credentials.check(); err != nil {
+			return nil, err
+		}
+		bare := *cl // has no token, nor c.Token, to ask with
+		cl.tokens = newKeeper(c.Credentials, &bare).token
 	}
 	return cl, nil
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 
 	"github.com/google/uuid"
 
@@ -26,17 +25,11 @@ func (c *Client) Functions(ctx context.Context, f FunctionFilter) ([]api.Functio
 }
 
 func (f FunctionFilter) query() url.Values {
-	q := url.Values{}
-	if f.Name != "" {
-		q.Set("functionName", f.Name)
-	}
-	if f.EventID != "" {
-		q.Set("eventId", f.EventID)
-	}
-	for _, s := range f.States {
-		q.Add("state", s)
-	}
-	return q
+	q := query{}
+	q.text("functionName", f.Name)
+	q.text("eventId", f.EventID)
+	q.text("state", f.States...)
+	return url.Values(q)
 }
 
 // Function returns a function with its versions, newest first, and its last
@@ -132,9 +125,7 @@ func (c *Client) Runtimes(ctx context.Context) ([]api.Runtime, error) {
 // Invocations returns a function's invocation records, newest first; limit 0
 // is the server's default.
 func (c *Client) Invocations(ctx context.Context, id string, limit int) ([]api.Invocation, error) {
-	q := url.Values{}
-	if limit > 0 {
-		q.Set("limit", strconv.Itoa(limit))
-	}
-	return call[[]api.Invocation](ctx, c, request{method: http.MethodGet, path: "/functions/" + segment(id) + "/invocations", query: q})
+	q := query{}
+	q.number("limit", int64(limit))
+	return call[[]api.Invocation](ctx, c, request{method: http.MethodGet, path: "/functions/" + segment(id) + "/invocations", query: url.Values(q)})
 }

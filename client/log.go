@@ -41,29 +41,17 @@ type LogFilter struct {
 }
 
 func (f LogFilter) query() url.Values {
-	q := url.Values{}
-	for _, l := range f.Levels {
-		q.Add("level", l)
-	}
-	if !f.From.IsZero() {
-		q.Set("from", strconv.FormatInt(f.From.UnixMilli(), 10))
-	}
-	if !f.To.IsZero() {
-		q.Set("to", strconv.FormatInt(f.To.UnixMilli(), 10))
-	}
-	if f.Text != "" {
-		q.Set("text", f.Text)
-	}
-	if f.RequestID != "" {
-		q.Set("requestId", f.RequestID)
-	}
+	q := query{}
+	q.text("level", f.Levels...)
+	q.time("from", f.From)
+	q.time("to", f.To)
+	q.text("text", f.Text)
+	q.text("requestId", f.RequestID)
+	q.number("after", f.After)
 	if f.Limit != 0 {
-		q.Set("limit", strconv.Itoa(max(f.Limit, 0)))
+		q.text("limit", strconv.Itoa(max(f.Limit, 0)))
 	}
-	if f.After > 0 {
-		q.Set("after", strconv.FormatInt(f.After, 10))
-	}
-	return q
+	return url.Values(q)
 }
 
 func (f LogFilter) path() string {

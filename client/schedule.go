@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"convoke/api"
 )
@@ -12,11 +11,9 @@ import (
 // Schedules lists the account's schedules, or with functionID those of one
 // function, the oldest first.
 func (c *Client) Schedules(ctx context.Context, functionID string) ([]api.Schedule, error) {
-	q := url.Values{}
-	if functionID != "" {
-		q.Set("functionUuid", functionID)
-	}
-	return call[[]api.Schedule](ctx, c, request{method: http.MethodGet, path: "/schedules", query: q})
+	q := query{}
+	q.text("functionUuid", functionID)
+	return call[[]api.Schedule](ctx, c, request{method: http.MethodGet, path: "/schedules", query: url.Values(q)})
 }
 
 // Schedule returns a schedule with the times that come next; CodeNotFound when
@@ -45,9 +42,7 @@ func (c *Client) RemoveSchedule(ctx context.Context, id string) error {
 // ScheduleRuns returns how a schedule's newest runs went, the newest first;
 // limit 0 is the server's default. CodeNotFound when there is no such schedule.
 func (c *Client) ScheduleRuns(ctx context.Context, id string, limit int) ([]api.ScheduleRun, error) {
-	q := url.Values{}
-	if limit > 0 {
-		q.Set("limit", strconv.Itoa(limit))
-	}
-	return call[[]api.ScheduleRun](ctx, c, request{method: http.MethodGet, path: "/schedules/" + segment(id) + "/runs", query: q})
+	q := query{}
+	q.number("limit", int64(limit))
+	return call[[]api.ScheduleRun](ctx, c, request{method: http.MethodGet, path: "/schedules/" + segment(id) + "/runs", query: url.Values(q)})
 }

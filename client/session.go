@@ -13,10 +13,14 @@ import (
 // needs no token. CodeUnauthorized when the password is wrong, CodeLocked
 // after too many attempts.
 func (c *Client) Login(ctx context.Context, loginName string, password convoke.Secret) (*api.LoginResponse, error) {
-	return call[*api.LoginResponse](ctx, c, request{
+	return call[*api.LoginResponse](ctx, c, loginRequest(loginName, password))
+}
+
+func loginRequest(loginName string, password convoke.Secret) request {
+	return request{
 		method: http.MethodPost, path: "/login", query: url.Values{"v": {"1.3"}},
 		in: api.LoginRequest{Username: loginName, Password: password.Reveal()},
-	})
+	}
 }
 
 // Logout ends the session whose bearer is the client's token;
