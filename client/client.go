@@ -3,7 +3,14 @@
 // that the server gave; a server that cannot be reached is CodeUnavailable.
 //
 // The package is for other programs too: it imports the root package and api
-// only.
+// only. The module has no public address yet, so another module names a checkout
+// of it in its go.mod, and docs/api.md says how that is kept:
+//
+//	require convoke v0.0.0
+//	replace convoke => ../convoke
+//
+// A program that runs for longer than a token lets [Credentials] renew it. A
+// Client is safe for concurrent use; one is enough for a program and account.
 package client
 
 import (
@@ -173,6 +180,14 @@ func (c *Client) roundTrip(ctx context.Context, r request) (body []byte, header 
 	return body, resp.Header, nil
 }
 
+// refusesToken reports whether the answer may be that to a token which is no
+// good. One route says so by 403 (docs/adr/0011), as it does to a good token
+// that may not read functions.
+func (r request) refusesToken(status int) bool {
+	return status == http.StatusUnauthorized ||
+		status == http.StatusForbidden && r.method == http.MethodGet && r.path == "/functions"
+}
+
 // send makes a call, and once more with another token when the server refuses
 // the first and there is one: who is refused has changed nothing.
 func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
@@ -188,7 +203,7 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := c.attempt(ctx, r, body, token)
-	if err != nil || resp.StatusCode != http.StatusUnauthorized || token.IsZero() {
+	if err != nil || !r.refusesToken(resp.StatusCode) || token.IsZero() {
 		return resp, err
 	}
 	next, err := c.tokens(ctx, token)

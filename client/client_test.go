@@ -289,3 +289,31 @@ func TestFollowLogsStops(t *testing.T) {
 		})
 	}
 }
+
+// TestEnsureDomain: one that is there already is found, however it was written.
+func TestEnsureDomain(t *testing.T) {
+	t.Parallel()
+	list := `[{"id":"1","name":"a.example.com","port":0,"domain":"a.example.com"},{"id":"2","name":"a.example.com","port":8443,"domain":"a.example.com:8443"}]`
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		switch {
+		case r.Method == http.MethodGet:
+			io.WriteString(w, list)
+		case strings.Contains(string(body), "new"):
+			w.WriteHeader(http.StatusCreated)
+			io.WriteString(w, `{"id":"3","name":"new.example.com","domain":"new.example.com"}`)
+		default:
+			w.WriteHeader(http.StatusConflict)
+			io.WriteString(w, `{"code":"`+string(convoke.CodeConflict)+`","message":"there already"}`)
+		}
+	})
+	for name, want := range map[string]string{"new.example.com": "3", "A.example.com": "1", "a.example.com:8443": "2"} {
+		d, fresh, err := c.EnsureDomain(t.Context(), name)
+		if err != nil || d.ID != want || fresh != (want == "3") {
+			t.Errorf("%s: got %+v, fresh %v, error %v", name, d, fresh, err)
+		}
+	}
+	if _, _, err := c.EnsureDomain(t.Context(), "gone.example.com"); convoke.ErrorCode(err) != convoke.CodeConflict {
+		t.Errorf("one that went in between: %v", err)
+	}
+}

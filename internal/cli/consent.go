@@ -70,7 +70,9 @@ func (a *app) consentRevoke() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use: "revoke ID", Short: "End a consent with all its tokens",
-		Long:    "Ends what a program was allowed: its tokens are refused from then on, and it has\nto ask again. --user ends one of somebody else's, and needs the role admin. It asks\nbefore; without a terminal it takes --yes.",
+		Long: `Ends what a program was allowed: its tokens are refused from then on, and it has
+to ask again. --user ends one of somebody else's, and needs the role admin. It asks
+before; without a terminal it takes --yes.`,
 		Example: "  convoke consent revoke 5b1e6f0a-8f5c-4a52-9d1c-0d3a4f3f6a11\n  convoke consent revoke 5b1e6f0a-8f5c-4a52-9d1c-0d3a4f3f6a11 --user ann --yes",
 		Args:    args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -1,7 +1,7 @@
 // Package config reads the server's settings and the profile of client
 // commands. A setting is taken from the first of these that has it: the
 // command line, a CONVOKE_ variable, the YAML file, the built-in default. Only
-// internal/app and internal/cli import it.
+// internal/app, internal/cli and internal/project import it.
 package config
 
 import (

@@ -4,7 +4,10 @@ import "testing"
 
 func TestDifference(t *testing.T) {
 	t.Parallel()
-	got := difference("f@1", map[string]string{"gone.js": "1\n", "index.js": "a\nb\n", "same.js": "x\n"}, "f", map[string]string{"index.js": "a\nc\n", "new.js": "2\n", "same.js": "x\n"})
+	got := difference(
+		"f@1", map[string]string{"gone.js": "1\n", "index.js": "a\nb\n", "same.js": "x\n"},
+		"f", map[string]string{"index.js": "a\nc\n", "new.js": "2\n", "same.js": "x\n"},
+	)
 	want := "--- f@1/gone.js\n+++ /dev/null\n@@ -1,1 +0,0 @@\n-1\n" +
 		"--- f@1/index.js\n+++ f/index.js\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n" +
 		"--- /dev/null\n+++ f/new.js\n@@ -0,0 +1,1 @@\n+2\n"
