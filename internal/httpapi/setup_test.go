@@ -45,7 +45,9 @@ type world struct {
 	url    string
 	// handler is what answers at url; remake makes it anew of config.
 	handler atomic.Pointer[http.Handler]
-	tokens  map[string]string // by role, and "other" of the other account
+	// clock is what attempts to sign in are counted by; nil: time goes on.
+	clock  atomic.Pointer[time.Time]
+	tokens map[string]string // by role, and "other" of the other account
 }
 
 func setup(t *testing.T) *world {
@@ -73,7 +75,7 @@ func setup(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	accounts, err := tenants.New(ctx, tenants.Config{Store: store, Auth: people, Limits: convoke.DefaultLimits(), Logger: silent})
+	accounts, err := tenants.New(ctx, tenants.Config{Store: store, Auth: people, Limits: convoke.DefaultLimits(), Logger: silent, Now: w.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,6 +145,13 @@ func setup(t *testing.T) *world {
 	issue("invoker", home, convoke.RoleInvoker)
 	issue("other", other, convoke.RoleAdmin)
 	return w
+}
+
+func (w *world) now() time.Time {
+	if at := w.clock.Load(); at != nil {
+		return *at
+	}
+	return time.Now()
 }
 
 // remake makes the server follow config.
