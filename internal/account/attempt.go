@@ -30,6 +30,7 @@ const (
 // attempts slows down who guesses passwords, by login name and by address. It
 // counts names that do not exist like others.
 type attempts struct {
+	now    func() time.Time
 	mu     sync.Mutex
 	counts *lru.Cache[string, *attempt]
 	paces  *lru.Cache[string, *rate.Limiter]
@@ -41,7 +42,7 @@ type attempt struct {
 	until time.Time // no attempt before
 }
 
-func newAttempts() *attempts {
+func newAttempts(now func() time.Time) *attempts {
 	counts, err := lru.New[string, *attempt](maxAttempts)
 	if err != nil {
 		panic(err) // the size is a constant
@@ -50,7 +51,7 @@ func newAttempts() *attempts {
 	if err != nil {
 		panic(err)
 	}
-	return &attempts{counts: counts, paces: paces}
+	return &attempts{now: now, counts: counts, paces: paces}
 }
 
 // begin counts an attempt, before it is known how it ends: of many at once no
@@ -62,7 +63,7 @@ func (a *attempts) begin(key string, free int) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	now := time.Now()
+	now := a.now()
 	t, ok := a.counts.Get(key)
 	if !ok || now.Sub(t.last) > forgetAfter {
 		t = &attempt{}
@@ -104,7 +105,7 @@ func (a *attempts) pace(key string) error {
 		l = rate.NewLimiter(perSecond, burst)
 		a.paces.Add(key, l)
 	}
-	if !l.Allow() {
+	if !l.AllowN(a.now(), 1) {
 		return locked(time.Second)
 	}
 	return nil

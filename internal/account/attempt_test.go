@@ -26,7 +26,7 @@ func wait(t *testing.T, err error) time.Duration {
 func TestBackOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newAttempts()
+		a := newAttempts(time.Now)
 		var waits []time.Duration
 		for range 16 {
 			for {
@@ -56,7 +56,7 @@ func TestBackOff(t *testing.T) {
 func TestForgiven(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newAttempts()
+		a := newAttempts(time.Now)
 		for range 50 { // each one succeeds
 			if d := wait(t, a.begin("user 1 ann", userAttempts)); d != 0 {
 				t.Fatalf("who knows the password has to wait %s", d)
@@ -86,7 +86,7 @@ func TestForgiven(t *testing.T) {
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newAttempts()
+		a := newAttempts(time.Now)
 		passed := make(chan bool)
 		for range 50 {
 			go func() { passed <- a.begin("user 1 ann", userAttempts) == nil }()
@@ -106,7 +106,7 @@ func TestManyAtOnce(t *testing.T) {
 func TestPace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newAttempts()
+		a := newAttempts(time.Now)
 		passed := 0
 		for range 300 {
 			if a.pace("from 192.0.2.1") == nil {

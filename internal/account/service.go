@@ -45,6 +45,8 @@ type Config struct {
 	// Switched is told of an account that was disabled or enabled, here or by
 	// another process; nil: nobody is.
 	Switched func(accountID string, enabled bool)
+	// Now is the clock that attempts to sign in are counted by; nil: time.Now.
+	Now func() time.Time
 }
 
 // Service carries out the use cases. Its methods may be called concurrently.
@@ -73,9 +75,12 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if c.Store == nil || c.Auth == nil || c.Limits.PayloadBytes == 0 {
 		panic("account: Config needs a Store, an Auth and Limits")
 	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	s := &Service{
 		store: c.Store, auth: c.Auth, limits: c.Limits, log: cmp.Or(c.Logger, slog.Default()),
-		retention: cmp.Or(c.ActivityRetention, 90*24*time.Hour), used: c.Used, refused: c.Refused, attempts: newAttempts(), switched: c.Switched,
+		retention: cmp.Or(c.ActivityRetention, 90*24*time.Hour), used: c.Used, refused: c.Refused, attempts: newAttempts(c.Now), switched: c.Switched,
 	}
 	return s, s.reload(ctx)
 }

@@ -3,6 +3,7 @@ package auth_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -28,6 +29,7 @@ type memory struct {
 	mu       sync.Mutex
 	byHash   map[string]*convoke.Token
 	touchedN int
+	lastHash []byte // that was looked for
 	touched  map[string]time.Time
 }
 
@@ -42,6 +44,7 @@ func (m *memory) CreateToken(_ context.Context, t *convoke.Token) error {
 func (m *memory) FindTokenByHash(_ context.Context, hash []byte) (*convoke.Token, error) {
 	m.finds.Add(1)
 	m.mu.Lock()
+	m.lastHash = bytes.Clone(hash)
 	t, ok := m.byHash[string(hash)]
 	var c convoke.Token
 	if ok {
@@ -255,6 +258,36 @@ func TestWrongTokensDoNotReachTheStoreAgain(t *testing.T) {
 	if _, err := a.Authenticate(request("Bearer " + good)); err != nil || m.finds.Load() != before {
 		t.Errorf("after a flood of wrong tokens a good one asks the store again (%v)", err)
 	}
+}
+
+// TestRefusedTokensAreAlike: whatever is wrong with a token, it costs one look
+// into the store, by its hash, and the answer is the same.
+func TestRefusedTokensAreAlike(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, m := setup(t)
+		expired, _ := issue(t, a, 10*time.Second)
+		revoked, token := issue(t, a, 0)
+		if err := a.Revoke(t.Context(), "1001", token.ID); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute) // the bubble's clock
+		answers := map[string]bool{}
+		for name, text := range map[string]string{"unknown": "cvk_" + strings.Repeat("u", 43), "expired": expired, "revoked": revoked, "almost": revoked[:len(revoked)-1] + "_"} {
+			before := m.finds.Load()
+			_, err := a.Authenticate(request("Bearer " + text))
+			if convoke.ErrorCode(err) != convoke.CodeUnauthorized || m.finds.Load() != before+1 {
+				t.Errorf("%s: %v after %d looks into the store", name, err, m.finds.Load()-before)
+			}
+			answers[fmt.Sprint(err)] = true
+			if got, want := m.lastHash, sha256.Sum256([]byte(text)); !bytes.Equal(got, want[:]) {
+				t.Errorf("%s: the store was asked for %x", name, got)
+			}
+		}
+		if len(answers) != 1 {
+			t.Errorf("the answers differ: %v", answers)
+		}
+	})
 }
 
 func TestStoreFailure(t *testing.T) {

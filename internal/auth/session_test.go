@@ -15,7 +15,7 @@ import (
 
 // people opens a real store with one account and one user, and an Auth on it.
 // Inside a bubble it must be called there.
-func people(t *testing.T, dir string) (*auth.Auth, *sqlstore.Store, *convoke.User) {
+func people(t testing.TB, dir string) (*auth.Auth, *sqlstore.Store, *convoke.User) {
 	t.Helper()
 	store, err := sqlstore.Open(context.Background(), sqlstore.Config{Dir: dir})
 	if err != nil {

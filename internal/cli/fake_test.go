@@ -38,6 +38,8 @@ type fake struct {
 	requests    []string          // method and path below the account
 	bodies      map[string]string // last body by method and path without ids
 	answer      func(w http.ResponseWriter, body []byte)
+	streams     int    // of logs, so far
+	again       func() // called when a stream is asked for after the first one
 	url         string
 	meddle      func(*api.Function) // somebody else, after a function was read
 }
@@ -124,6 +126,9 @@ func newFake(t *testing.T) *fake {
 	handle("GET /logs", queryLogs)
 	handle("GET /functions/{id}/logs", queryLogs)
 	handle("GET /functions/{id}/logs/stream", func(w http.ResponseWriter, r *http.Request, _ []byte) {
+		if f.streams++; f.streams > 1 && f.again != nil {
+			f.again()
+		}
 		for _, e := range f.logs {
 			b, _ := json.Marshal(e)
 			io.WriteString(w, "id: "+strconv.FormatInt(e.ID, 10)+"\ndata: "+string(b)+"\n\n")

@@ -166,7 +166,9 @@ func (c *conn) judge(r request, first bool) *Refusal {
 				port, _ = strconv.Atoi(named[i+1:]) // one out of range matches nothing
 			}
 		}
-		if host == "" || port == c.port && strings.EqualFold(host, c.host) {
+		// Nothing was named. A port alone is another thing: some proxies take it
+		// for one of their own machine.
+		if named == "" || port == c.port && strings.EqualFold(host, c.host) {
 			continue
 		}
 		if refusal := c.p.judge(c.p.ctx, c.src, host, port, nil); refusal != nil {

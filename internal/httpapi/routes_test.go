@@ -51,7 +51,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			continue
 		}
 		want := map[string]convoke.Code{"": convoke.CodeUnauthorized, "wrong": convoke.CodeUnauthorized, "expired": convoke.CodeUnauthorized, "revoked": convoke.CodeUnauthorized,
-			"ended client": convoke.CodeUnauthorized, "client": convoke.CodeForbidden, "other": convoke.CodeForbidden,
+			"ended client": convoke.CodeUnauthorized, "client": convoke.CodeForbidden, "other client": convoke.CodeForbidden, "other": convoke.CodeForbidden,
 			"other session": convoke.CodeForbidden, "ended session": convoke.CodeUnauthorized}
 		for _, role := range convoke.Roles {
 			code := convoke.CodeForbidden
@@ -87,7 +87,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/logs/stream", "/functions/f1/logs/stream"} {
-		for as, want := range map[string]int{"": 401, "wrong": 401, "other": 403} {
+		for as, want := range map[string]int{"": 401, "wrong": 401, "expired": 401, "revoked": 401, "ended client": 401, "other": 403, "other client": 403, "client": 403} {
 			if status, _, body := w.do(t, as, "GET", path, "", nil); status != want {
 				t.Errorf("GET %s as %q: %d %s, want %d", path, as, status, body, want)
 			}
@@ -115,12 +115,12 @@ func (w *world) endedTokens(t *testing.T) {
 	}
 }
 
-// clientToken gets access tokens of two OAuth clients that may invoke; one is
-// disabled then.
+// clientToken gets access tokens of three OAuth clients that may invoke: of the
+// account at home, of it and disabled then, and of the other account.
 func (w *world) clientToken(t *testing.T) {
 	t.Helper()
-	for _, name := range []string{"client", "ended client"} {
-		c := &convoke.Client{AccountID: home, Name: name, GrantTypes: convoke.GrantTypes[:1], Scopes: []convoke.Scope{convoke.ScopeInvoke}}
+	for name, account := range map[string]string{"client": home, "ended client": home, "other client": other} {
+		c := &convoke.Client{AccountID: account, Name: name, GrantTypes: convoke.GrantTypes[:1], Scopes: []convoke.Scope{convoke.ScopeInvoke}}
 		secret, err := w.config.OAuth.CreateClient(t.Context(), c, "setup")
 		if err != nil {
 			t.Fatal(err)
@@ -135,7 +135,7 @@ func (w *world) clientToken(t *testing.T) {
 			t.Fatalf("no token: %d %v", res.StatusCode, err)
 		}
 		w.tokens[name] = out.AccessToken
-		if name == "client" {
+		if name != "ended client" {
 			continue
 		}
 		if _, _, err := w.config.OAuth.UpdateClient(t.Context(), home, c.ID, func(c *convoke.Client) { c.Disabled = true }, "setup"); err != nil {

@@ -3,9 +3,12 @@ package httpapi
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -225,11 +228,15 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
+// TestLockedOut stops the clock: on a busy machine the sixth attempt could come
+// after the second that it has to wait.
 func TestLockedOut(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	w.person(t, "ann", convoke.RoleDeveloper)
 	w.person(t, "bob", convoke.RoleDeveloper)
+	at := time.Now()
+	w.clock.Store(&at)
 	for _, name := range []string{"ann", "nobody"} { // who does not exist is locked out alike
 		for range 5 {
 			w.want(t, "", "POST /login", `{"username":"`+name+`","password":"wrong horse battery"}`, 401)
@@ -240,6 +247,9 @@ func TestLockedOut(t *testing.T) {
 		}
 	}
 	w.login(t, "bob", password) // others are not
+	later := at.Add(time.Second)
+	w.clock.Store(&later)
+	w.login(t, "ann", password)
 }
 
 func TestUsers(t *testing.T) {
@@ -423,4 +433,133 @@ func TestAccounts(t *testing.T) {
 	// What the operator did stands in both trails.
 	w.want(t, "dora", "GET "+fourth+"/activities?noun=account", "", 200, `"action":"account.create"`, `"disabled":true`, `"actor":"operator"`, "!"+pick(t, made, "password"))
 	w.want(t, "admin", "GET /activities?subject=40000004", "", 200, `"action":"account.create"`, `"disabled":true`)
+}
+
+// TestSessionsAreNotFixed plants cookies in a browser before somebody signs in
+// with it, by password or through a provider: what was planted is never the
+// session of who signs in, and every way in gives a new one.
+func TestSessionsAreNotFixed(t *testing.T) {
+	w := setup(t)
+	op := w.provider(t)
+	w.person(t, "ann", convoke.RoleDeveloper)
+	w.person(t, "eve", convoke.RoleViewer)
+	eve, _ := w.login(t, "eve", password)
+	seen := map[string]bool{eve.SessionID: true}
+	me := func(cookie string) (int, string) {
+		status, _, body := w.do(t, "", "GET", "/me", "", http.Header{"Cookie": {auth.SessionCookie + "=" + cookie}})
+		return status, body
+	}
+	for name, planted := range map[string]string{
+		"unknown": "cvi_" + strings.Repeat("p", 43), "of who planted it": eve.SessionID, "a bearer": eve.Bearer, "no session's": "planted", "empty": "",
+	} {
+		before, _ := me(planted)
+		ways := map[string]func() string{
+			"password": func() string {
+				status, header, body := w.do(t, "", "POST", "/login", `{"username":"ann","password":"`+password+`"}`, http.Header{"Cookie": {auth.SessionCookie + "=" + planted}})
+				if status != http.StatusOK {
+					t.Fatalf("%s: %d %s", name, status, body)
+				}
+				c, err := http.ParseSetCookie(header.Get("Set-Cookie"))
+				if err != nil || c.Name != auth.SessionCookie || c.Value != pick(t, body, "sessionId") {
+					t.Errorf("%s: the answer sets %q (%v)", name, header.Get("Set-Cookie"), err)
+				}
+				return c.Value
+			},
+			"provider": func() string {
+				b := newBrowser(t)
+				at, err := url.Parse(w.url)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.Jar.SetCookies(at, []*http.Cookie{{Name: auth.SessionCookie, Value: planted, Path: "/"}})
+				if res, body := b.signIn(w.url, op, "bob", "/api/account/"+home+"/me"); res.StatusCode != http.StatusOK || !strings.Contains(body, `"name":"bob"`) {
+					t.Errorf("%s: ended on %s: %d %s", name, res.Request.URL, res.StatusCode, body)
+				}
+				for _, c := range b.Jar.Cookies(at) {
+					if c.Name == auth.SessionCookie {
+						return c.Value
+					}
+				}
+				return ""
+			},
+		}
+		for way, signIn := range ways {
+			got := signIn()
+			if got == "" || seen[got] || got == planted {
+				t.Errorf("%s, by %s: the session is %q, which is not new", name, way, got)
+			}
+			seen[got] = true
+			if after, body := me(planted); after != before || strings.Contains(body, `"name":"ann"`) || strings.Contains(body, `"name":"bob"`) {
+				t.Errorf("%s, by %s: what was planted answered %d and now %d %s", name, way, before, after, body)
+			}
+		}
+	}
+	// More rights, or another password, reach no session that somebody else
+	// may hold: the password ends all but the one that it is changed in.
+	held, _ := w.login(t, "ann", password)
+	w.login(t, "ann", password)
+	w.want(t, "ann", "POST /users/me/password", `{"oldPassword":"`+password+`","newPassword":"another long password"}`, 204)
+	for cookie := range seen {
+		if status, body := me(cookie); cookie != eve.SessionID && strings.Contains(body, `"name":"ann"`) {
+			t.Errorf("a session from before the new password: %d %s", status, body)
+		}
+	}
+	if status, body := me(held.SessionID); status != http.StatusUnauthorized {
+		t.Errorf("a session from before the new password: %d %s", status, body)
+	}
+}
+
+// TestRefusedSignInsAreAlike counts the work of sign-ins that are refused, by
+// the memory that argon2id takes for each password that it hashes, so that
+// neither the time nor the answer tells which of them was near. It is not
+// parallel: others would hash meanwhile.
+func TestRefusedSignInsAreAlike(t *testing.T) {
+	w := setup(t)
+	at := time.Now()
+	w.person(t, "ann", convoke.RoleDeveloper)
+	off := w.person(t, "off", convoke.RoleDeveloper)
+	w.want(t, "admin", "PATCH /users/"+off.ID, `{"disabled":true}`, 200)
+	w.want(t, "admin", "POST /users", `{"loginName":"external","roles":["viewer"],"external":true}`, 201)
+	w.want(t, "operator", "POST /api/accounts", `{"id":"40000004"}`, 201)
+	w.want(t, "operator", "PATCH /api/accounts/40000004", `{"disabled":true}`, 200)
+	const perHash = 19 << 20
+	type answer struct {
+		status, hashes int
+		body           string
+	}
+	try := func(account, name, password string) answer {
+		at = at.Add(time.Hour) // nobody is locked out
+		w.clock.Store(&at)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		status, _, body := w.do(t, "", "POST", "/api/account/"+account+"/login", `{"username":"`+name+`","password":"`+password+`"}`, nil)
+		runtime.ReadMemStats(&after)
+		return answer{status, int((after.TotalAlloc - before.TotalAlloc + perHash/2) / perHash), body}
+	}
+	want := try(home, "ann", "wrong horse battery")
+	if want.status != http.StatusUnauthorized || want.hashes != 1 {
+		t.Fatalf("a wrong password: %+v", want)
+	}
+	for name, got := range map[string]answer{
+		"unknown name":              try(home, "nobody", password),
+		"disabled, right":           try(home, "off", password),
+		"disabled, wrong":           try(home, "off", "wrong horse battery"),
+		"signs in elsewhere":        try(home, "external", password),
+		"unknown account":           try("30000003", "ann", password),
+		"disabled account":          try("40000004", "ann", password),
+		"account that is no number": try("le1", "ann", password),
+		"another account":           try(other, "ann", password),
+		"impossible name":           try(home, strings.Repeat("n", 2000), password),
+	} {
+		if got != want {
+			t.Errorf("%s: %+v, a wrong password: %+v", name, got, want)
+		}
+	}
+	long := strings.Repeat("x", 2000)
+	if a, b := try(home, "ann", long), try(home, "nobody", long); a != b {
+		t.Errorf("a password that nobody can have: %+v for somebody, %+v for nobody", a, b)
+	}
+	if right := try(home, "ann", password); right.status != http.StatusOK || right.hashes != 1 {
+		t.Errorf("the right password: %d after %d hashes", right.status, right.hashes)
+	}
 }

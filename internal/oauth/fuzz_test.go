@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -91,6 +92,53 @@ func FuzzGrantToken(f *testing.F) {
 		id, ok := grantOf(codePrefix, text)
 		if ok && (len(text) != len(good) || !strings.HasPrefix(text, codePrefix) || strings.ContainsAny(text, "\r\n")) {
 			t.Errorf("%q is taken for a code of %s", text, id)
+		}
+	})
+}
+
+// FuzzHeaders sends texts as Authorization and DPoP to a protected path: who
+// comes in has a token of ours that is not bound, or one that is with a proof by
+// its key, which is good once.
+func FuzzHeaders(f *testing.F) {
+	w := setup(f)
+	id, secret := w.client(f, nil)
+	p := newProver(f)
+	r := formRequest("/oauth2/token", "grant_type", "client_credentials", "client_id", id, "client_secret", secret)
+	r.Header.Set("DPoP", p.proof(f, "POST", "/oauth2/token", ""))
+	bound, free := w.do(f, r).member(f, "access_token"), w.token(f, id, secret)
+	proof := p.proof(f, "GET", mePath, bound)
+	for _, token := range []string{bound, free} {
+		for _, scheme := range []string{"Bearer ", "DPoP ", "bearer ", "dpop ", "Basic ", "", "Bearer  ", "Bearer\t"} {
+			f.Add(scheme+token, "")
+			f.Add(scheme+token, proof)
+			f.Add(scheme+token+"=", proof+".")
+			f.Add(scheme+tamper(f, token, 0, "ES256", "none"), tamper(f, proof, 1, "GET", "get"))
+			f.Add(scheme+token, tamper(f, proof, 1, home, other))
+		}
+	}
+	// The signature's last bits are not part of it.
+	same := func(a, b string) bool {
+		return len(a) == len(b) && a[:strings.LastIndexByte(b, '.')] == b[:strings.LastIndexByte(b, '.')]
+	}
+	f.Fuzz(func(t *testing.T, authorization, dpop string) {
+		r := httptest.NewRequest("GET", mePath, nil)
+		r.Header["Authorization"] = []string{authorization}
+		if dpop != "" {
+			r.Header["Dpop"] = []string{dpop}
+		}
+		got := w.do(t, r)
+		scheme, token, _ := strings.Cut(authorization, " ")
+		switch {
+		case got.status == 200 && strings.EqualFold(scheme, "Bearer") && same(token, free):
+		case got.status == 200 && strings.EqualFold(scheme, "DPoP") && same(token, bound) && same(dpop, proof):
+		case got.status == 429, got.status == 401 && got.header.Get("WWW-Authenticate") != "":
+		default:
+			t.Errorf("%q with the proof %q: %d %s", authorization, dpop, got.status, got.body)
+		}
+		if got.status == 200 && strings.EqualFold(scheme, "DPoP") {
+			if again := w.do(t, r.Clone(t.Context())); again.status == 200 {
+				t.Errorf("the proof %q is good twice", dpop)
+			}
 		}
 	})
 }

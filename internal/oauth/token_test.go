@@ -1,6 +1,8 @@
 package oauth
 
 import (
+	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
@@ -215,6 +217,65 @@ func TestRefusalsTellNothing(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: %s, a wrong secret: %s", name, got, want)
 		}
+	}
+}
+
+// countedStore counts what it is asked.
+type countedStore struct {
+	Store
+	asked []string
+}
+
+func (s *countedStore) FindClient(ctx context.Context, id string) (*convoke.Client, error) {
+	s.asked = append(s.asked, "client")
+	return s.Store.FindClient(ctx, id)
+}
+
+func (s *countedStore) FindAccount(ctx context.Context, id string) (*convoke.Account, error) {
+	s.asked = append(s.asked, "account")
+	return s.Store.FindAccount(ctx, id)
+}
+
+func (s *countedStore) FindGrant(ctx context.Context, id string) (*convoke.Grant, error) {
+	s.asked = append(s.asked, "grant")
+	return s.Store.FindGrant(ctx, id)
+}
+
+// TestRefusalsCostAlike: a client that does not exist costs what one with a
+// wrong secret does, in lookups and in comparisons, so that the time does not
+// tell them apart.
+func TestRefusalsCostAlike(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	counted := &countedStore{Store: w.store}
+	w.server.store = counted
+	id, secret := w.client(t, nil)
+	off, offSecret := w.client(t, func(c *convoke.Client) { c.Name = "off" })
+	if _, _, err := w.server.UpdateClient(t.Context(), home, off, func(c *convoke.Client) { c.Disabled = true }, "ann"); err != nil {
+		t.Fatal(err)
+	}
+	cost := func(account, id, secret string) []string {
+		counted.asked = nil
+		for _, path := range []string{"/sentinel/api/account/" + account + "/app/token", "/oauth2/token"} {
+			w.form(t, path, "grant_type", "client_credentials", "client_id", id, "client_secret", secret)
+		}
+		w.form(t, "/oauth2/token", "grant_type", "refresh_token", "refresh_token", "x", "client_id", id, "client_secret", secret)
+		w.form(t, "/oauth2/revoke", "token", "x", "client_id", id, "client_secret", secret)
+		return counted.asked
+	}
+	want := cost(home, id, "wrong")
+	if len(want) != 4 {
+		t.Fatalf("a wrong secret asks for %q", want)
+	}
+	for name, got := range map[string][]string{
+		"unknown": cost(home, "none", secret), "disabled": cost(home, off, offSecret), "no id": cost(home, "", secret), "long": cost(home, strings.Repeat("i", 8000), "x"),
+	} {
+		if !slices.Equal(got, want) {
+			t.Errorf("%s asks for %q, a wrong secret for %q", name, got, want)
+		}
+	}
+	if len(nobody.Secrets) != 1 || len(nobody.Secrets[0].Hash) != sha256.Size || !nobody.Secrets[0].Live(time.Now()) || nobody.Public {
+		t.Errorf("nobody is not compared as a client is: %+v", nobody)
 	}
 }
 

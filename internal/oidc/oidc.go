@@ -44,6 +44,10 @@ const (
 	maxNext      = 1000 // bytes; with it the cookie stays below flightBytes
 	// providerTime bounds each request to the provider.
 	providerTime = 10 * time.Second
+	// maxAnswer bounds what is read of an answer of the provider.
+	maxAnswer = 1 << 20
+	// maxSubject is how long OpenID Connect Core, section 2, lets one be.
+	maxSubject = 255
 	// pauseTime is how long a provider that was away is not asked.
 	pauseTime = 5 * time.Second
 )
@@ -82,7 +86,21 @@ func New(c Config) *Provider {
 		client = &http.Client{Timeout: providerTime}
 	}
 	c.URL = strings.TrimRight(c.URL, "/")
-	return &Provider{config: c, http: client}
+	bounded := *client
+	bounded.Transport = bounds{cmp.Or(client.Transport, http.DefaultTransport)}
+	return &Provider{config: c, http: &bounded}
+}
+
+// bounds lets no answer be longer than maxAnswer: the libraries read most of
+// them to their end.
+type bounds struct{ http.RoundTripper }
+
+func (b bounds) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := b.RoundTripper.RoundTrip(r)
+	if err == nil {
+		res.Body = http.MaxBytesReader(nil, res.Body, maxAnswer)
+	}
+	return res, err
 }
 
 // Person is who signed in at the provider.
@@ -225,7 +243,7 @@ func printable(s string) string {
 		}
 		return r
 	}, s)
-	return s[:min(len(s), 200)]
+	return strings.ToValidUTF8(s[:min(len(s), 200)], "") // the cut may go through a character
 }
 
 // exchange trades the code for an ID token, checks it and returns its claims,
@@ -246,6 +264,10 @@ func (p *Provider) exchange(ctx context.Context, client *oauth2.Config, provider
 	}
 	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(f.Nonce)) != 1 {
 		return nil, refused("this is not the sign-in that the browser began: start again", nil)
+	}
+	// Whoever has none would be the same person as all others without one.
+	if id.Subject == "" || len(id.Subject) > maxSubject {
+		return nil, refused("the identity provider's token names nobody", nil)
 	}
 	claims := map[string]any{}
 	if provider.UserInfoEndpoint() != "" {

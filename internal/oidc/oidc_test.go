@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -62,9 +63,44 @@ func TestLocalPath(t *testing.T) {
 
 func TestPrintable(t *testing.T) {
 	t.Parallel()
+	if got := printable(strings.Repeat("x", 199) + "ü"); got != strings.Repeat("x", 199) {
+		t.Errorf("printable cuts through a character: %q", got)
+	}
 	if got := printable("a\x1b[31mb\n" + strings.Repeat("x", 300)); strings.ContainsAny(got, "\x1b\n") || len(got) != 200 {
 		t.Errorf("printable: %q", got)
 	}
+}
+
+// TestAnswersAreBounded: of a provider whose answer does not end no more is
+// read than anybody needs.
+func TestAnswersAreBounded(t *testing.T) {
+	t.Parallel()
+	endless := &endless{}
+	p := New(Config{Issuer: "https://idp.example", ClientID: "x", URL: "http://localhost", HTTP: &http.Client{Transport: endless}})
+	err := p.Begin(httptest.NewRecorder(), httptest.NewRequest("GET", "/auth/oidc/login", nil), "/", false)
+	if convoke.ErrorCode(err) != convoke.CodeUnavailable {
+		t.Errorf("got %v, want CodeUnavailable", err)
+	}
+	if n := endless.read.Load(); n > 2*maxAnswer {
+		t.Errorf("%d bytes were read", n)
+	}
+}
+
+// endless answers everything with spaces that never end.
+type endless struct{ read atomic.Int64 }
+
+func (e *endless) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(e), ContentLength: -1, Request: r}, nil
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.read.Add(int64(len(p))) > 64<<20 {
+		return 0, io.ErrUnexpectedEOF // without a bound the test ends all the same
+	}
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
 }
 
 // TestProviderIsAway: a provider that does not answer is asked once in a
