@@ -102,7 +102,7 @@ func (s *Service) SignOut(ctx context.Context, by *convoke.Principal) error {
 	if by.SessionID == "" {
 		return convoke.Errorf(convoke.CodeActionNotAllowed, "the request was made with a token: there is no session to end; a token is revoked")
 	}
-	return s.auth.EndSession(ctx, by)
+	return s.auth.EndSession(ctx, by.AccountID, by.SessionID)
 }
 
 func userKey(accountID, loginName string) string {

@@ -24,6 +24,7 @@ type Store interface {
 	convoke.SessionStore
 	convoke.ActivityStore
 	convoke.UsageStore
+	PageSessions(ctx context.Context, accountID, userID string, last convoke.SessionsAt, p convoke.Page) ([]*convoke.Session, convoke.Mark, error)
 }
 
 // Used counts what an account has of something that is limited.

@@ -222,7 +222,7 @@ func (a *app) client() (*client.Client, error) {
 // clientOf makes the client of a profile, which stands at path when it can be
 // renewed.
 func (a *app) clientOf(p config.Profile, path string) (*client.Client, error) {
-	c := client.Config{URL: p.URL, AccountID: p.Account, Token: p.Token, UserAgent: "convoke-cli/" + a.Version}
+	c := client.Config{URL: p.URL, AccountID: p.Account, Token: p.Token, UserAgent: convoke.CommandLineAgent + a.Version}
 	if !p.Refresh.IsZero() {
 		bare, err := client.New(client.Config{URL: p.URL, AccountID: p.Account, UserAgent: c.UserAgent})
 		if err != nil {
