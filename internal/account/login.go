@@ -17,6 +17,7 @@ type Login struct {
 	Password  convoke.Secret
 	From      string // network address
 	Agent     string // User-Agent
+	RequestID string
 }
 
 // SignIn starts a session of whoever knows the password. It returns
@@ -32,6 +33,9 @@ func (s *Service) SignIn(ctx context.Context, in Login) (*auth.SignedIn, *convok
 		return nil, nil, err
 	}
 	u, err := s.verify(ctx, in)
+	if convoke.ErrorCode(err) == convoke.CodeUnauthorized {
+		s.failed(key, lockout{accountID: in.AccountID, loginName: in.LoginName, from: in.From, requestID: in.RequestID})
+	}
 	if err != nil {
 		return nil, nil, err
 	}

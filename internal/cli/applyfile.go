@@ -379,8 +379,8 @@ func (f *fileFunction) read(a *app) (*project, string, error) {
 	}
 	p.config.over(&f.config)
 	name, err := nameOf(p, deployFlags{})
-	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", f.where, err)
+	if err != nil { // its own hint is for convoke deploy
+		return nil, "", &hinted{fmt.Errorf("%s: %w", f.where, err), "name: in the file gives the function another name"}
 	}
 	return p, name, nil
 }

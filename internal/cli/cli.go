@@ -162,7 +162,6 @@ func (a *app) root() *cobra.Command {
 		},
 		Version: a.Version,
 	}
-	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		// "convoke dploy --name x" fails by the flag first; the command is the mistake.
 		if cmd == root && len(a.Args) > 0 && !strings.HasPrefix(a.Args[0], "-") {
@@ -179,7 +178,7 @@ func (a *app) root() *cobra.Command {
 
 	root.AddGroup(&cobra.Group{ID: "function", Title: "Functions:"}, &cobra.Group{ID: "server", Title: "Server:"})
 	a.addProjectCommands(root)
-	for _, cmd := range []*cobra.Command{a.deploy(), a.invoke(), a.list(), a.logs(), a.invocations(), a.versions(), a.rollback(), a.undeploy(), a.remove(), a.domainCommand()} {
+	for _, cmd := range []*cobra.Command{a.deploy(), a.invoke(), a.list(), a.show(), a.logs(), a.invocations(), a.versions(), a.rollback(), a.undeploy(), a.remove(), a.domainCommand()} {
 		cmd.GroupID = "function"
 		root.AddCommand(cmd)
 	}
@@ -192,7 +191,7 @@ func (a *app) root() *cobra.Command {
 		root.AddCommand(cmd)
 	}
 	root.AddGroup(&cobra.Group{ID: "people", Title: "People and accounts:"})
-	for _, cmd := range []*cobra.Command{a.loginCommand(), a.logoutCommand(), a.whoami(), a.consentCommand(), a.profileCommand(), a.userCommand(), a.accountCommand(), a.limits(), a.activity()} {
+	for _, cmd := range []*cobra.Command{a.loginCommand(), a.logoutCommand(), a.whoami(), a.consentCommand(), a.profileCommand(), a.userCommand(), a.accountCommand(), a.settingsCommand(), a.limits(), a.activity()} {
 		cmd.GroupID = "people"
 		root.AddCommand(cmd)
 	}
@@ -201,6 +200,10 @@ func (a *app) root() *cobra.Command {
 }
 
 func unknownCommand(root *cobra.Command, name string) error {
+	// Two letters are a slip in a long word; in a short one they make another.
+	if root.SuggestionsMinimumDistance = 1; len(name) > 5 {
+		root.SuggestionsMinimumDistance = 2
+	}
 	if near := root.SuggestionsFor(name); len(near) > 0 {
 		return usagef("there is no command %q; did you mean %s?", name, near[0])
 	}

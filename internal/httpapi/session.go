@@ -31,9 +31,10 @@ func (s *server) login(w http.ResponseWriter, r *http.Request, _ *convoke.Princi
 	}
 	signed, u, err := s.Accounts.SignIn(r.Context(), people.Login{
 		AccountID: r.PathValue("account"), LoginName: in.Username, Password: convoke.NewSecret(in.Password),
-		From: httpx.ClientIP(r).String(), Agent: r.UserAgent(),
+		From: httpx.ClientIP(r).String(), Agent: r.UserAgent(), RequestID: httpx.RequestID(r),
 	})
 	if err != nil {
+		httpx.RefusedLogin(w, r, in.Username, err)
 		return err
 	}
 	if err := s.recordSignIn(w, r, u, signed, "password"); err != nil {
