@@ -2,6 +2,7 @@
 
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
 DATA    ?= data
 LISTEN  ?= 127.0.0.1:8080
 PROFILE ?= default
@@ -18,7 +19,7 @@ run: build runtime ## set up everything and start a server on $(LISTEN)
 	bin/convoke serve --data $(DATA) --listen $(LISTEN) --write-profile $(PROFILE)
 
 build: ## bin/convoke
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/convoke ./cmd/convoke
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)' -o bin/convoke ./cmd/convoke
 
 runtime: runtime/node/node_modules/.ready ## the pinned Node builds that functions run on
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Domain is an entry of an account's allow-list: a place that its functions
@@ -42,6 +43,12 @@ func ParseDomain(text string) (name string, port int, err error) {
 	host := strings.TrimPrefix(name, "*.")
 	if strings.Contains(host, "*") {
 		return "", 0, Errorf(CodeInvalidDomain, "%.100q has a wildcard that is not allowed; one may stand at the beginning, as in *.example.com", text)
+	}
+	if strings.HasSuffix(host, ".") {
+		return "", 0, Errorf(CodeInvalidDomain, "%.100q ends with a dot; leave the dot out", text)
+	}
+	if strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return "", 0, Errorf(CodeInvalidDomain, "%.100q has letters beyond a to z; give the form in which the name is looked up, where such parts begin with xn--", text)
 	}
 	if !validHost(host) {
 		return "", 0, Errorf(CodeInvalidDomain, "%.100q is not a valid domain; use a name such as api.example.com or *.example.com", text)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Page is the part of a list that a caller wants. The zero Page is the whole
@@ -37,6 +38,8 @@ var (
 	VersionOrder     = Order{"-version", []string{"version"}}
 	DeploymentOrder  = Order{"-createdAt", []string{"createdAt"}}
 	TokenOrder       = Order{"createdAt", []string{"createdAt", "name", "expiresAt", "lastUsedAt"}}
+	SessionOrder     = Order{"-createdAt", []string{"createdAt", "lastUsedAt", "expiresAt"}}
+	ConsentOrder     = Order{"-createdAt", []string{"createdAt", "lastUsedAt", "expiresAt"}}
 	UserOrder        = Order{"loginName", []string{"loginName", "createdAt", "updatedAt", "lastLoginAt"}}
 	AccountOrder     = Order{"createdAt", []string{"createdAt", "id", "name", "updatedAt"}}
 	ClientOrder      = Order{"name", []string{"name", "createdAt", "updatedAt", "lastUsedAt"}}
@@ -73,6 +76,12 @@ type PageStore interface {
 	PageUsers(ctx context.Context, accountID string, p Page) ([]*User, Mark, error)
 	// PageTokens reads the tokens of an account, or with userID those of a user.
 	PageTokens(ctx context.Context, accountID, userID string, p Page) ([]*Token, Mark, error)
+	// PageSessions reads the sessions of a user that last, sign-ins of the
+	// command line among them, without their hashes.
+	PageSessions(ctx context.Context, accountID, userID string, last SessionsAt, p Page) ([]*Session, Mark, error)
+	// PageGrants reads the grants of a user that are consents which hold at that
+	// time.
+	PageGrants(ctx context.Context, accountID, userID string, at time.Time, p Page) ([]*Grant, Mark, error)
 	PageClients(ctx context.Context, accountID string, p Page) ([]*Client, Mark, error)
 	PageFunctions(ctx context.Context, accountID string, f FunctionFilter, p Page) ([]*Function, Mark, error)
 	PageVersions(ctx context.Context, accountID, functionID string, p Page) ([]*Version, Mark, error)

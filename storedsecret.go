@@ -37,8 +37,9 @@ type StoredSecret struct {
 }
 
 const (
-	maxSecretName  = 100
-	maxSecretValue = 16_384 // characters
+	maxSecretName = 100
+	// MaxSecretValue is how many characters a value may have.
+	MaxSecretValue = 16_384
 )
 
 // systemSecrets are the names of the platform's own secrets of the first
@@ -83,8 +84,8 @@ func (t SecretType) Validate(value Secret) error {
 		return Errorf(CodeValidation, "the type of a secret is String, Number or JSON, not %.40q", string(t))
 	case n == 0:
 		return Errorf(CodeValidation, "the secret has no value; give one in the member value")
-	case n > maxSecretValue:
-		return Errorf(CodeValidation, "the value has %d characters; at most %d are allowed", n, maxSecretValue)
+	case n > MaxSecretValue:
+		return Errorf(CodeValidation, "the value has %d characters; at most %d are allowed", n, MaxSecretValue)
 	case t == SecretNumber && !isNumber(text):
 		return Errorf(CodeValidation, "the value is not a number such as 42 or -0.5; correct it, or choose the type String")
 	case t == SecretJSON && !json.Valid([]byte(text)):

@@ -1,5 +1,11 @@
 package api
 
+import (
+	"time"
+
+	"convoke"
+)
+
 // LoginRequest signs in with a password. AppKey is that of the reference's bot
 // users, which Convoke does not have: it is refused with words that help.
 type LoginRequest struct {
@@ -31,4 +37,42 @@ type RefreshRequest struct {
 type RefreshResponse struct {
 	CSRF   string      `json:"csrf"`
 	Config LoginConfig `json:"config"`
+}
+
+// Session is a sign-in of a user that lasts. Its id is no secret: nobody comes
+// in by it.
+type Session struct {
+	ID      string `json:"id"`
+	Kind    string `json:"kind"`            // browser, commandLine or program: what signed in, as far as its User-Agent tells
+	Agent   string `json:"agent,omitempty"` // User-Agent of the sign-in; absent for the command line through a browser
+	From    string `json:"from,omitempty"`  // network address of the sign-in
+	Current bool   `json:"current"`         // the request was made with it
+
+	CreatedAt  Time `json:"createdAt"`
+	LastUsedAt Time `json:"lastUsedAt,omitzero"` // to the minute; of the command line through a browser, when it last fetched tokens
+	ExpiresAt  Time `json:"expiresAt"`           // it ends then at the latest
+	// UnusedUntil is when it ends unless it is used before; absent for the
+	// command line through a browser.
+	UnusedUntil Time `json:"unusedUntil,omitzero"`
+}
+
+// NewSession is the body for s: current is the session of the request, and idle
+// how long one lasts that is not used.
+func NewSession(s *convoke.Session, current string, idle time.Duration) Session {
+	out := Session{
+		ID: s.ID, Kind: string(s.Kind()), Agent: s.Agent, From: s.From, Current: s.ID == current,
+		CreatedAt: Time{s.CreatedAt}, LastUsedAt: Time{s.LastUsedAt}, ExpiresAt: Time{s.ExpiresAt},
+	}
+	if !s.CommandLine {
+		out.UnusedUntil = Time{s.LastUsedAt.Add(idle)}
+		if out.UnusedUntil.After(s.ExpiresAt) {
+			out.UnusedUntil = out.ExpiresAt
+		}
+	}
+	return out
+}
+
+// EndedSessions says how many sessions were ended at once.
+type EndedSessions struct {
+	Ended int `json:"ended"`
 }

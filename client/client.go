@@ -17,6 +17,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -266,14 +268,32 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	case context.DeadlineExceeded:
 		return &convoke.Error{Code: convoke.CodeUnavailable, Message: fmt.Sprintf("%s did not answer in time", c.root), Cause: err}
 	}
+	if Untrusted(err) {
+		return &convoke.Error{Code: convoke.CodeUnavailable, Message: fmt.Sprintf("the certificate of %s is not to be trusted, so nothing was sent", c.root), Cause: err}
+	}
 	return &convoke.Error{Code: convoke.CodeUnavailable, Message: fmt.Sprintf("cannot reach %s; is the server running?", c.root), Cause: err}
 }
 
+// Untrusted reports whether err is that of a call to a server whose certificate
+// is not good.
+func Untrusted(err error) bool {
+	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	return ok
+}
+
+// UnknownAuthority reports whether err is that of a call to a server whose
+// certificate is of an authority that this machine does not know.
+func UnknownAuthority(err error) bool {
+	_, ok := errors.AsType[x509.UnknownAuthorityError](err)
+	return ok
+}
+
 // Unreachable reports whether err is that of a call for which no connection to
-// the server came about, or none that lasted until it answered.
+// the server came about, or none that lasted until it answered; one that was
+// given up because of the server's certificate is no such.
 func Unreachable(err error) bool {
 	_, ok := errors.AsType[*url.Error](err)
-	return ok && !errors.Is(err, context.DeadlineExceeded)
+	return ok && !Untrusted(err) && !errors.Is(err, context.DeadlineExceeded)
 }
 
 // segment escapes s as one element of a path.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -61,7 +62,11 @@ func TestCalls(t *testing.T) {
 			_, err := c.Functions(ctx, FunctionFilter{Name: "a b", EventID: "e", States: []string{"Draft", "Build Error"}})
 			return err
 		}, "GET /functions?eventId=e&functionName=a+b&state=Draft&state=Build+Error "},
-		"Function": {func(ctx context.Context, c *Client) error { _, err := c.Function(ctx, "a/b"); return err }, "GET /functions/a%2Fb "},
+		"Sessions":    {func(ctx context.Context, c *Client) error { _, err := c.Sessions(ctx, ""); return err }, "GET /users/me/sessions "},
+		"EndSession":  {func(ctx context.Context, c *Client) error { return c.EndSession(ctx, fnID, "a/b") }, "DELETE /users/" + fnID + "/sessions/a%2Fb "},
+		"EndSessions": {func(ctx context.Context, c *Client) error { _, err := c.EndSessions(ctx, fnID); return err }, "DELETE /users/" + fnID + "/sessions "},
+		"Consents":    {func(ctx context.Context, c *Client) error { _, err := c.Consents(ctx, ""); return err }, "GET /users/me/consents "},
+		"Function":    {func(ctx context.Context, c *Client) error { _, err := c.Function(ctx, "a/b"); return err }, "GET /functions/a%2Fb "},
 		"CreateFunction": {func(ctx context.Context, c *Client) error {
 			_, err := c.CreateFunction(ctx, api.CreateFunctionRequest{Name: "n"})
 			return err
@@ -161,6 +166,33 @@ func TestErrors(t *testing.T) {
 	c.maxBody = 50
 	if _, err := c.Functions(t.Context(), FunctionFilter{}); convoke.ErrorCode(err) != convoke.CodeInternal || !strings.Contains(err.Error(), "larger") {
 		t.Errorf("large body: got %v, want a refusal", err)
+	}
+}
+
+// TestUntrusted tells a certificate that is not good from a server that is away.
+func TestUntrusted(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshakes that fail
+	srv.StartTLS()
+	defer srv.Close()
+	elsewhere := strings.Replace(srv.URL, "127.0.0.1", "localhost", 1) // which its certificate does not name
+	for name, tt := range map[string]struct {
+		url     string
+		http    *http.Client
+		unknown bool
+	}{
+		"unknown authority": {srv.URL, nil, true},
+		"another name":      {elsewhere, srv.Client(), false},
+	} {
+		c, err := New(Config{URL: tt.url, HTTP: tt.http})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Domains(t.Context())
+		if convoke.ErrorCode(err) != convoke.CodeUnavailable || !Untrusted(err) || UnknownAuthority(err) != tt.unknown || Unreachable(err) || !strings.Contains(err.Error(), "the certificate of "+tt.url) {
+			t.Errorf("%s: %v, untrusted %v, unknown authority %v, unreachable %v", name, err, Untrusted(err), UnknownAuthority(err), Unreachable(err))
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -19,9 +20,7 @@ func (c *Client) RevokeConsent(ctx context.Context, userID, id string) error {
 	return err
 }
 
-func consents(userID string) string {
-	if userID == "" {
-		userID = "me"
-	}
-	return "/users/" + segment(userID) + "/consents"
-}
+func consents(userID string) string { return ofUser(userID) + "/consents" }
+
+// ofUser is where what belongs to a user is; "" is oneself.
+func ofUser(userID string) string { return "/users/" + segment(cmp.Or(userID, "me")) }

@@ -41,6 +41,14 @@ func (c *Client) InvokeEvent(ctx context.Context, eventID string, in api.InvokeR
 	return c.invoke(ctx, "/events/"+segment(eventID)+"/invoke", in, o)
 }
 
+// InvokeURL is where a function is invoked, by POST.
+func (c *Client) InvokeURL(id string) string { return c.base + "/lambdas/" + segment(id) + "/invoke" }
+
+// EventURL is where all functions of an event are invoked, by POST.
+func (c *Client) EventURL(eventID string) string {
+	return c.base + "/events/" + segment(eventID) + "/invoke"
+}
+
 func (c *Client) invoke(ctx context.Context, path string, in api.InvokeRequest, o InvokeOptions) (Result, error) {
 	if in.Timestamp == 0 {
 		in.Timestamp = time.Now().UnixMilli()

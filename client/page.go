@@ -89,6 +89,12 @@ func OwnTokenList() List[api.Token] { return List[api.Token]{path: "/users/me/to
 // UserList is the account's users.
 func UserList() List[api.User] { return List[api.User]{path: "/users"} }
 
+// SessionList is the sessions of a user that last; userID "" is oneself.
+func SessionList(userID string) List[api.Session] { return List[api.Session]{path: sessions(userID)} }
+
+// ConsentList is what a user allowed programs; userID "" is oneself.
+func ConsentList(userID string) List[api.Consent] { return List[api.Consent]{path: consents(userID)} }
+
 // ClientList is the account's OAuth clients.
 func ClientList() List[api.Client] { return List[api.Client]{path: "/clients"} }
 

@@ -44,3 +44,24 @@ func (c *Client) ChangePassword(ctx context.Context, old, password convoke.Secre
 	})
 	return err
 }
+
+// Sessions lists the sessions of a user that last; userID "" is oneself.
+func (c *Client) Sessions(ctx context.Context, userID string) ([]api.Session, error) {
+	return call[[]api.Session](ctx, c, request{method: http.MethodGet, path: sessions(userID)})
+}
+
+// EndSession ends a session of a user, also the one that the call is made with;
+// userID "" is oneself. CodeNotFound when the user has none of that id.
+func (c *Client) EndSession(ctx context.Context, userID, id string) error {
+	_, err := call[struct{}](ctx, c, request{method: http.MethodDelete, path: sessions(userID) + "/" + segment(id)})
+	return err
+}
+
+// EndSessions ends all sessions of a user but the one that the call is made
+// with, and returns how many; userID "" is oneself.
+func (c *Client) EndSessions(ctx context.Context, userID string) (int, error) {
+	out, err := call[api.EndedSessions](ctx, c, request{method: http.MethodDelete, path: sessions(userID)})
+	return out.Ended, err
+}
+
+func sessions(userID string) string { return ofUser(userID) + "/sessions" }

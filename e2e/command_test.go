@@ -71,6 +71,8 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"readme":     noNeg(cmdReadme),
 	"document":   noNeg(cmdDocument),
 	"interrupt":  noNeg(cmdInterrupt),
+	"ended":      noNeg(cmdEnded),
+	"logged":     noNeg(cmdLogged),
 	"tools":      noNeg(cmdTools),
 	"signin":     noNeg(cmdSignIn),
 }

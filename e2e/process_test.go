@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -215,4 +216,28 @@ func cmdExpect(ts *testscript.TestScript, args []string) {
 func cmdInterrupt(ts *testscript.TestScript, args []string) {
 	need(ts, args, 1, "interrupt NAME")
 	ts.Check(watcherOf(ts, args[0]).stop(os.Interrupt))
+}
+
+// cmdEnded waits until what is watched ends by itself, with that exit code.
+func cmdEnded(ts *testscript.TestScript, args []string) {
+	need(ts, args, 2, "ended NAME CODE")
+	p := watcherOf(ts, args[0])
+	select {
+	case err := <-p.exit:
+		p.exit <- err
+		if got := p.cmd.ProcessState.ExitCode(); strconv.Itoa(got) != args[1] {
+			ts.Fatalf("%s ended with %d, want %s; it wrote:\n%s", args[0], got, args[1], strings.Join(p.lines, "\n"))
+		}
+	case <-time.After(patience):
+		ts.Fatalf("%s still runs after %s", args[0], patience)
+	}
+}
+
+// cmdLogged waits for a line of the server's log that has all of the texts.
+func cmdLogged(ts *testscript.TestScript, args []string) {
+	need(ts, args, 1, "logged TEXT...")
+	_, err := worldOf(ts).server.await(func(line string) bool {
+		return !slices.ContainsFunc(args, func(text string) bool { return !strings.Contains(line, text) })
+	})
+	ts.Check(err)
 }

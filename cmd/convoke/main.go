@@ -19,8 +19,9 @@ import (
 	"convoke/internal/schedule"
 )
 
-// version is set by the build.
-var version = "dev"
+// version and revision of the source are set by the build; without a revision
+// the metrics show the one that the Go tools left in the binary, if they did.
+var version, revision = "dev", ""
 
 func main() {
 	build.Stage() // when this process was started to compile one function, it does that and exits
@@ -46,7 +47,7 @@ func state() cli.State {
 		StdinTTY: term.IsTerminal(int(os.Stdin.Fd())), StdoutTTY: term.IsTerminal(int(os.Stdout.Fd())), StderrTTY: term.IsTerminal(int(os.Stderr.Fd())),
 		ReadPassword: readPassword, Start: start,
 		OpenDir: func(dir string) fs.FS { return os.DirFS(dir) },
-		Server:  cli.ServerCommands{Serve: app.Serve, CreateToken: app.CreateToken, Accounts: accounts, Doctor: app.Doctor, Runtimes: app.Runtimes, Upcoming: schedule.Preview},
+		Server:  cli.ServerCommands{Serve: app.Build{Version: version, Revision: revision}.Serve, CreateToken: app.CreateToken, Accounts: accounts, Doctor: app.Doctor, Runtimes: app.Runtimes, Upcoming: schedule.Preview},
 	}
 }
 

@@ -40,6 +40,7 @@ type attempt struct {
 	count int
 	last  time.Time
 	until time.Time // no attempt before
+	told  bool      // locks said that it began
 }
 
 func newAttempts(now func() time.Time) *attempts {
@@ -77,6 +78,19 @@ func (a *attempts) begin(key string, free int) error {
 		t.until = now.Add(min(firstWait<<min(beyond, 20), longestWait))
 	}
 	return nil
+}
+
+// locks reports whether the key begins to be locked out by an attempt that
+// failed: once, until it was forgiven or forgotten.
+func (a *attempts) locks(key string, free int) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	t, ok := a.counts.Get(key)
+	if !ok || t.count < free || t.told {
+		return false
+	}
+	t.told = true
+	return true
 }
 
 // forgive clears a name whose password was shown to be known.

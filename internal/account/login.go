@@ -17,6 +17,7 @@ type Login struct {
 	Password  convoke.Secret
 	From      string // network address
 	Agent     string // User-Agent
+	RequestID string
 }
 
 // SignIn starts a session of whoever knows the password. It returns
@@ -32,6 +33,9 @@ func (s *Service) SignIn(ctx context.Context, in Login) (*auth.SignedIn, *convok
 		return nil, nil, err
 	}
 	u, err := s.verify(ctx, in)
+	if convoke.ErrorCode(err) == convoke.CodeUnauthorized {
+		s.failed(key, lockout{accountID: in.AccountID, loginName: in.LoginName, from: in.From, requestID: in.RequestID})
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -102,7 +106,7 @@ func (s *Service) SignOut(ctx context.Context, by *convoke.Principal) error {
 	if by.SessionID == "" {
 		return convoke.Errorf(convoke.CodeActionNotAllowed, "the request was made with a token: there is no session to end; a token is revoked")
 	}
-	return s.auth.EndSession(ctx, by)
+	return s.auth.EndSession(ctx, by.AccountID, by.SessionID)
 }
 
 func userKey(accountID, loginName string) string {

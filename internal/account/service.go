@@ -24,6 +24,7 @@ type Store interface {
 	convoke.SessionStore
 	convoke.ActivityStore
 	convoke.UsageStore
+	PageSessions(ctx context.Context, accountID, userID string, last convoke.SessionsAt, p convoke.Page) ([]*convoke.Session, convoke.Mark, error)
 }
 
 // Used counts what an account has of something that is limited.
@@ -60,6 +61,7 @@ type Service struct {
 	used      map[string]Used
 	refused   func(Refusal)
 	attempts  *attempts
+	lockouts  chan lockout // that Run has to record
 	switched  func(accountID string, enabled bool)
 
 	// known is read without a lock on the invocation path; whoever changes it
@@ -80,7 +82,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	}
 	s := &Service{
 		store: c.Store, auth: c.Auth, limits: c.Limits, log: cmp.Or(c.Logger, slog.Default()),
-		retention: cmp.Or(c.ActivityRetention, 90*24*time.Hour), used: c.Used, refused: c.Refused, attempts: newAttempts(c.Now), switched: c.Switched,
+		retention: cmp.Or(c.ActivityRetention, 90*24*time.Hour), used: c.Used, refused: c.Refused, attempts: newAttempts(c.Now), lockouts: make(chan lockout, maxLockouts), switched: c.Switched,
 	}
 	return s, s.reload(ctx)
 }
@@ -99,8 +101,8 @@ const (
 	expiryPause = 50 * time.Millisecond
 )
 
-// Run follows changes by other processes, stores what accounts have used and
-// removes what is past its time, until ctx ends. It returns the error of
+// Run follows changes by other processes, stores what accounts have used,
+// records lock-outs and removes what is past its time, until ctx ends. It returns the error of
 // storing the rest then, usually nil.
 func (s *Service) Run(ctx context.Context) error {
 	reload, expire := time.NewTimer(untilReload()), time.NewTimer(firstExpiry)
@@ -109,9 +111,16 @@ func (s *Service) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			select {
+			case l := <-s.lockouts:
+				s.recordLockouts(context.WithoutCancel(ctx), l)
+			default:
+			}
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			return s.storeUsage(context.WithoutCancel(ctx))
+		case l := <-s.lockouts:
+			s.recordLockouts(context.WithoutCancel(ctx), l)
 		case <-reload.C:
 			if err := s.reload(ctx); err != nil && ctx.Err() == nil {
 				s.log.WarnContext(ctx, "accounts could not be read or their usage not be stored; what is known holds on", "err", err, "again", reloadEvery)

@@ -337,3 +337,113 @@ func TestExpiry(t *testing.T) {
 		}
 	})
 }
+
+// TestLockOutsAreRecorded: the trail says once that a user is locked out, and
+// from where; again only after a success or peace. A name of nobody, an account
+// of nobody and a wrong password without a lock-out leave nothing.
+func TestLockOutsAreRecorded(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		store := open(t, dir)
+		if err := store.CreateAccount(t.Context(), &convoke.Account{ID: home, Name: "one"}); err != nil {
+			t.Fatal(err)
+		}
+		s := service(t, store)
+		by := &convoke.Principal{AccountID: home, Roles: convoke.Roles}
+		password := convoke.NewSecret("correct horse battery")
+		ids := map[string]string{}
+		for _, name := range []string{"Ann", "bob", "eve"} {
+			u, _, err := s.CreateUser(t.Context(), by, account.UserInput{LoginName: name, Roles: convoke.Roles[:1], Password: password})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids[name] = u.ID
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- s.Run(ctx) }()
+		attempt := func(accountID, name string, password convoke.Secret, want convoke.Code) {
+			t.Helper()
+			for {
+				_, _, err := s.SignIn(t.Context(), account.Login{AccountID: accountID, LoginName: name, Password: password, From: "192.0.2.9", RequestID: "r-" + name})
+				if e, ok := errors.AsType[*convoke.Error](err); ok && e.Code == convoke.CodeLocked {
+					time.Sleep(e.RetryAfter) // the bubble's clock
+					continue
+				}
+				if convoke.ErrorCode(err) != want {
+					t.Fatalf("%s: %v, want %q", name, err, want)
+				}
+				return
+			}
+		}
+		wrong := convoke.NewSecret("wrong horse battery")
+		trail := func() []string {
+			t.Helper()
+			synctest.Wait()
+			all, err := store.ListActivities(t.Context(), home, convoke.ActivityFilter{Actions: []string{"session.locked"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := []string{}
+			for _, a := range all {
+				out = append(out, a.Name)
+				if a.Subject != ids[a.Name] || a.Actor != "unknown" || a.ActorID != "unknown" || a.From != "192.0.2.9" || !strings.EqualFold(a.RequestID, "r-"+a.Name) || a.At.IsZero() {
+					t.Errorf("recorded %+v", a)
+				}
+			}
+			return out
+		}
+		for range 4 {
+			attempt(home, "ANN", wrong, convoke.CodeUnauthorized)
+			attempt(home, "bob", wrong, convoke.CodeUnauthorized)
+		}
+		if got := trail(); len(got) != 0 {
+			t.Errorf("before anybody is locked out: %v", got)
+		}
+		for range 6 {
+			attempt(home, "ann", wrong, convoke.CodeUnauthorized)
+			attempt(home, "nobody", wrong, convoke.CodeUnauthorized)
+			attempt("999", "ann", wrong, convoke.CodeUnauthorized)
+		}
+		if got := fmt.Sprint(trail()); got != "[Ann]" {
+			t.Errorf("after ten wrong passwords of Ann the trail has %s, want it once", got)
+		}
+		attempt(home, "ann", password, "")
+		for range 5 {
+			attempt(home, "ann", wrong, convoke.CodeUnauthorized)
+		}
+		if got := fmt.Sprint(trail()); got != "[Ann Ann]" {
+			t.Errorf("locked out again after a success, the trail has %s", got)
+		}
+		// Who found an open session guesses the old password.
+		signed, u, err := s.SignIn(t.Context(), account.Login{AccountID: home, LoginName: "eve", Password: password, From: "192.0.2.10"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		eve := &convoke.Principal{AccountID: home, ID: u.ID, UserID: u.ID, SessionID: signed.Session.ID}
+		for range 5 {
+			_, err := s.ChangePassword(t.Context(), eve, account.PasswordChange{Old: wrong, New: convoke.NewSecret("another long password"), From: "192.0.2.9", RequestID: "r-eve"})
+			if convoke.ErrorCode(err) != convoke.CodeValidation {
+				t.Fatal(err)
+			}
+		}
+		if got := fmt.Sprint(trail()); got != "[eve Ann Ann]" {
+			t.Errorf("after five wrong old passwords the trail has %s", got)
+		}
+		// What began at the last moment is not lost.
+		cancel()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		attempt(home, "bob", wrong, convoke.CodeUnauthorized)
+		ctx, cancel = context.WithCancel(t.Context())
+		cancel()
+		if err := s.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(trail()); got != "[bob eve Ann Ann]" {
+			t.Errorf("after the end the trail has %s", got)
+		}
+	})
+}

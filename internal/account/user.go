@@ -212,12 +212,20 @@ func (s *Service) ResetPassword(ctx context.Context, by *convoke.Principal, id s
 	return u, made, nil
 }
 
+// PasswordChange is a new password with the present one.
+type PasswordChange struct {
+	Old, New  convoke.Secret
+	From      string // network address
+	RequestID string
+}
+
 // ChangePassword sets the password of the user who makes the request, who must
 // know the present one. His other sessions end. It returns CodeValidation when
 // the old password is wrong, or the new one breaks a rule or is the old one,
 // CodeLocked after too many wrong ones, and CodeActionNotAllowed when by is no
 // user or has no password.
-func (s *Service) ChangePassword(ctx context.Context, by *convoke.Principal, old, password convoke.Secret) (*convoke.User, error) {
+func (s *Service) ChangePassword(ctx context.Context, by *convoke.Principal, in PasswordChange) (*convoke.User, error) {
+	old, password := in.Old, in.New
 	if by.SessionID == "" {
 		return nil, convoke.Errorf(convoke.CodeActionNotAllowed, "a password is changed by the user who signed in with it; this request was made with a token")
 	}
@@ -244,6 +252,7 @@ func (s *Service) ChangePassword(ctx context.Context, by *convoke.Principal, old
 		return nil, err
 	}
 	if !right {
+		s.failed(key, lockout{accountID: u.AccountID, loginName: u.LoginName, from: in.From, requestID: in.RequestID})
 		return nil, convoke.Errorf(convoke.CodeValidation, "the old password is wrong")
 	}
 	s.attempts.forgive(key)

@@ -65,10 +65,19 @@ type App struct {
 	drain chan struct{} // closed when the server begins to stop
 }
 
+// Build is which program the server is, for its metrics. The zero Build is
+// unknown.
+type Build struct{ Version, Revision string }
+
+// New is that of the zero Build.
+func New(ctx context.Context, cfg *config.Config, out io.Writer) (*App, error) {
+	return Build{}.New(ctx, cfg, out)
+}
+
 // New opens the store, prepares everything and listens. What the operator
 // must be told once, the generated password, is printed on out. On an error
 // nothing is left open.
-func New(ctx context.Context, cfg *config.Config, out io.Writer) (_ *App, err error) {
+func (b Build) New(ctx context.Context, cfg *config.Config, out io.Writer) (_ *App, err error) {
 	a := &App{cfg: cfg, log: newLogger(cfg, out), drain: make(chan struct{})}
 	defer func() {
 		if err != nil {
@@ -92,7 +101,7 @@ func New(ctx context.Context, cfg *config.Config, out io.Writer) (_ *App, err er
 	if err = firstStart(ctx, a.store, cfg.AdminPassword, out); err != nil {
 		return nil, err
 	}
-	if a.telemetry, err = telemetry.New(); err != nil {
+	if a.telemetry, err = telemetry.New(telemetry.Build(b)); err != nil {
 		return nil, err
 	}
 	if err = a.wire(ctx, runtimes); err != nil {

@@ -195,8 +195,8 @@ func localAddress(addr net.Addr) string {
 
 // Serve makes an App and runs it until ctx ends. What the operator reads goes
 // to standard error.
-func Serve(ctx context.Context, cfg *config.Config) error {
-	a, err := New(ctx, cfg, os.Stderr)
+func (b Build) Serve(ctx context.Context, cfg *config.Config) error {
+	a, err := b.New(ctx, cfg, os.Stderr)
 	if err != nil {
 		return err
 	}

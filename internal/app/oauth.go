@@ -53,7 +53,7 @@ func (p people) Session(r *http.Request) (*convoke.Principal, error) {
 
 // SetPassword changes the password of who is signed in.
 func (p people) SetPassword(ctx context.Context, r *http.Request, by *convoke.Principal, old, password convoke.Secret) error {
-	u, err := p.a.account.ChangePassword(ctx, by, old, password)
+	u, err := p.a.account.ChangePassword(ctx, by, account.PasswordChange{Old: old, New: password, From: httpx.ClientIP(r).String(), RequestID: httpx.RequestID(r)})
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (p people) ProviderPath(accountID, next string) string {
 // Login signs in with a password.
 func (p people) Login(ctx context.Context, r *http.Request, accountID, user string, password convoke.Secret) ([]*http.Cookie, error) {
 	from := httpx.ClientIP(r).String()
-	signed, u, err := p.a.account.SignIn(ctx, account.Login{AccountID: accountID, LoginName: user, Password: password, From: from, Agent: r.UserAgent()})
+	signed, u, err := p.a.account.SignIn(ctx, account.Login{AccountID: accountID, LoginName: user, Password: password, From: from, Agent: r.UserAgent(), RequestID: httpx.RequestID(r)})
 	if err != nil {
 		return nil, err
 	}

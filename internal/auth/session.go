@@ -187,16 +187,18 @@ func (a *Auth) owner(ctx context.Context, accountID, userID string) (*convoke.Us
 	return u, nil
 }
 
-// EndSession ends the session of p: it is refused once EndSession has returned.
-func (a *Auth) EndSession(ctx context.Context, p *convoke.Principal) error {
-	if err := a.people.DeleteSession(ctx, p.AccountID, p.SessionID); err != nil {
+// EndSession ends a session or sign-in of the command line: it is refused once
+// EndSession has returned. One that is gone is fine.
+func (a *Auth) EndSession(ctx context.Context, accountID, id string) error {
+	if err := a.people.DeleteSession(ctx, accountID, id); err != nil {
 		return err
 	}
-	a.forget(func(e *entry) bool { return e.tokenID == "" && e.principal.SessionID == p.SessionID })
+	// Last, for it wakes the streams, which ask then whether they may go on.
+	defer a.forget(func(e *entry) bool { return e.tokenID == "" && e.principal.SessionID == id })
 	if a.jwt == nil {
 		return nil
 	}
-	return a.jwt.EndSession(ctx, p.AccountID, p.SessionID)
+	return a.jwt.EndSession(ctx, accountID, id)
 }
 
 // EndSessions ends all sessions of a user but the one to keep.
@@ -204,7 +206,7 @@ func (a *Auth) EndSessions(ctx context.Context, accountID, userID, keep string) 
 	if err := a.people.DeleteUserSessions(ctx, accountID, userID, keep); err != nil {
 		return err
 	}
-	a.ForgetUser(accountID, userID)
+	defer a.ForgetUser(accountID, userID) // last, as in EndSession
 	if a.jwt == nil {
 		return nil
 	}
@@ -213,18 +215,18 @@ func (a *Auth) EndSessions(ctx context.Context, accountID, userID, keep string) 
 
 // ForgetUser makes what a user may do be read again, for his sessions and tokens.
 func (a *Auth) ForgetUser(accountID, userID string) {
-	a.forget(func(e *entry) bool { return e.principal.AccountID == accountID && e.principal.UserID == userID })
 	if a.jwt != nil {
 		a.jwt.ForgetUser(accountID, userID)
 	}
+	a.forget(func(e *entry) bool { return e.principal.AccountID == accountID && e.principal.UserID == userID })
 }
 
 // ForgetAccount is ForgetUser for everybody of an account.
 func (a *Auth) ForgetAccount(accountID string) {
-	a.forget(func(e *entry) bool { return e.principal.AccountID == accountID })
 	if a.jwt != nil {
 		a.jwt.ForgetAccount(accountID)
 	}
+	a.forget(func(e *entry) bool { return e.principal.AccountID == accountID })
 }
 
 // Idle is how long an unused session lasts.

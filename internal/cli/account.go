@@ -194,21 +194,9 @@ func (a *app) printAccount(acc *api.Account) error {
 	if a.json {
 		return a.printJSON(acc)
 	}
-	own := func(n int) string {
-		if n == 0 {
-			return "the server's"
-		}
-		return strconv.Itoa(n)
-	}
-	l := acc.Limits
-	return a.table([][]string{
+	return a.table(append([][]string{
 		{"ID", acc.ID}, {"NAME", acc.Name}, {"GENERATION", acc.Generation}, {"STATE", accountState(*acc)}, {"CREATED", formatTime(acc.CreatedAt)},
-		{"FUNCTIONS", own(l.FunctionsPerAccount)}, {"CONCURRENT DEPLOYMENTS", own(l.ConcurrentDeployments)},
-		{"VERSIONS PER FUNCTION", own(l.VersionsPerFunction)}, {"DEPLOYMENTS PER FUNCTION", own(l.DeploymentsPerFunction)},
-		{"PAYLOAD BYTES", own(l.PayloadBytes)}, {"INVOCATIONS PER SECOND", own(l.InvocationsPerSecond)},
-		{"PER FUNCTION", own(l.InvocationsPerSecondPerFunction)}, {"PER CLIENT", own(l.InvocationsPerSecondPerClient)},
-		{"INVOCATIONS PER MONTH", own(l.InvocationsPerMonth)},
-	})
+	}, ownLimits(acc.Limits)...))
 }
 
 func (a *app) accountUpdate() *cobra.Command {

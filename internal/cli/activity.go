@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -11,6 +12,9 @@ import (
 	"convoke/api"
 	"convoke/client"
 )
+
+// mostActivities is how many the server gives at once.
+const mostActivities = 1000
 
 func (a *app) activity() *cobra.Command {
 	var f client.ActivityFilter
@@ -27,6 +31,9 @@ done, such as function.deploy or user.update.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if since < 0 {
 				return usagef("--since must not be negative")
+			}
+			if f.Limit < 1 || f.Limit > mostActivities {
+				return usagef("--limit takes 1 to %d, not %d", mostActivities, f.Limit)
 			}
 			c, err := a.client()
 			if err != nil {
@@ -72,7 +79,7 @@ done, such as function.deploy or user.update.`,
 	fl.StringVar(&user, "user", "", "only by this user, by login name or id")
 	fl.StringVar(&f.Actor, "actor", "", "only by the user or token with this id")
 	fl.DurationVar(&since, "since", 0, "only of the last time, such as 24h")
-	fl.IntVar(&f.Limit, "limit", 0, "at most so many, up to 1000 (default 100)")
+	fl.IntVar(&f.Limit, "limit", 100, fmt.Sprintf("how many at most, 1 to %d", mostActivities))
 	fl.Int64Var(&f.Before, "before", 0, "only those with a smaller id: the next page")
 	return cmd
 }

@@ -229,6 +229,8 @@ func TestBadAccounts(t *testing.T) {
 			t.Errorf("%q: exit code %d and %s, want %q", text, got.code, got.stderr, want)
 		}
 	}
+	s.file("bad.yaml", "functions:\n  - {name: a b, code: x}")
+	s.want(ExitUsage, nil, []string{"bad.yaml:2: ", "hint: name: in the file gives", "!--name"}, "apply", "-f", "bad.yaml", "--yes")
 	s.want(ExitUsage, nil, []string{"two/b.yml:1: A.example.com is in two/a.yaml:1 already"}, "apply", "-f", "two")
 	s.want(ExitUsage, nil, []string{"none holds no .yaml file"}, "apply", "-f", "none")
 	s.want(ExitUsage, nil, []string{"there is no file or folder nowhere.yaml"}, "apply", "-f", "nowhere.yaml")

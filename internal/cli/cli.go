@@ -163,7 +163,6 @@ func (a *app) root() *cobra.Command {
 		},
 		Version: a.Version,
 	}
-	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		// "convoke dploy --name x" fails by the flag first; the command is the mistake.
 		if cmd == root && len(a.Args) > 0 && !strings.HasPrefix(a.Args[0], "-") {
@@ -180,7 +179,7 @@ func (a *app) root() *cobra.Command {
 
 	root.AddGroup(&cobra.Group{ID: "function", Title: "Functions:"}, &cobra.Group{ID: "server", Title: "Server:"})
 	a.addProjectCommands(root)
-	for _, cmd := range []*cobra.Command{a.deploy(), a.invoke(), a.list(), a.logs(), a.invocations(), a.versions(), a.rollback(), a.undeploy(), a.remove(), a.domainCommand()} {
+	for _, cmd := range []*cobra.Command{a.deploy(), a.invoke(), a.list(), a.show(), a.logs(), a.invocations(), a.versions(), a.rollback(), a.undeploy(), a.remove(), a.domainCommand()} {
 		cmd.GroupID = "function"
 		root.AddCommand(cmd)
 	}
@@ -193,7 +192,7 @@ func (a *app) root() *cobra.Command {
 		root.AddCommand(cmd)
 	}
 	root.AddGroup(&cobra.Group{ID: "people", Title: "People and accounts:"})
-	for _, cmd := range []*cobra.Command{a.loginCommand(), a.logoutCommand(), a.whoami(), a.consentCommand(), a.profileCommand(), a.userCommand(), a.accountCommand(), a.limits(), a.activity()} {
+	for _, cmd := range []*cobra.Command{a.loginCommand(), a.logoutCommand(), a.whoami(), a.consentCommand(), a.profileCommand(), a.userCommand(), a.accountCommand(), a.settingsCommand(), a.limits(), a.activity()} {
 		cmd.GroupID = "people"
 		root.AddCommand(cmd)
 	}
@@ -202,6 +201,10 @@ func (a *app) root() *cobra.Command {
 }
 
 func unknownCommand(root *cobra.Command, name string) error {
+	// Two letters are a slip in a long word; in a short one they make another.
+	if root.SuggestionsMinimumDistance = 1; len(name) > 5 {
+		root.SuggestionsMinimumDistance = 2
+	}
 	if near := root.SuggestionsFor(name); len(near) > 0 {
 		return usagef("there is no command %q; did you mean %s?", name, near[0])
 	}
@@ -223,7 +226,7 @@ func (a *app) client() (*client.Client, error) {
 // clientOf makes the client of a profile, which stands at path when it can be
 // renewed.
 func (a *app) clientOf(p config.Profile, path string) (*client.Client, error) {
-	c := client.Config{URL: p.URL, AccountID: p.Account, Token: p.Token, UserAgent: "convoke-cli/" + a.Version}
+	c := client.Config{URL: p.URL, AccountID: p.Account, Token: p.Token, UserAgent: convoke.CommandLineAgent + a.Version}
 	if !p.Refresh.IsZero() {
 		bare, err := client.New(client.Config{URL: p.URL, AccountID: p.Account, UserAgent: c.UserAgent})
 		if err != nil {

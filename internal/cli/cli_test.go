@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +16,7 @@ import (
 	"time"
 
 	"convoke"
+	"convoke/api"
 	"convoke/internal/config"
 )
 
@@ -25,15 +29,16 @@ func TestHelp(t *testing.T) {
 	s.want(ExitOK, []string{`"version": "1.2.3"`}, nil, "version", "--json")
 	s.want(ExitOK, []string{"bash completion"}, nil, "completion", "bash")
 	for _, name := range []string{"serve", "deploy", "invoke", "list", "logs", "invocations", "versions", "rollback", "undeploy", "remove", "runtimes", "config", "doctor",
-		"login", "logout", "whoami", "limits", "activity"} {
+		"login", "logout", "whoami", "limits", "activity", "show"} {
 		s.want(ExitOK, []string{"Usage:", "Examples:", "convoke " + name}, nil, name, "--help")
 	}
 	for group, names := range map[string][]string{
 		"domain": {"add", "list", "remove"}, "token": {"create", "list", "revoke"}, "profile": {"list", "use", "remove"}, "account": {"create", "list", "show", "update"},
-		"user": {"create", "list", "disable", "enable", "set-roles", "reset-password", "remove", "password"},
+		"user":     {"create", "list", "disable", "enable", "set-roles", "reset-password", "remove", "password", "sessions", "sessions end"},
+		"settings": {"show", "set"},
 	} {
 		for _, name := range names {
-			s.want(ExitOK, []string{"Examples:", "convoke " + group + " " + name}, nil, group, name, "--help")
+			s.want(ExitOK, []string{"Examples:", "convoke " + group + " " + name}, nil, append(strings.Fields(group+" "+name), "--help")...)
 		}
 	}
 }
@@ -44,6 +49,8 @@ func TestUnknown(t *testing.T) {
 	s.want(ExitUsage, nil, []string{`there is no command "dploy"; did you mean deploy?`}, "dploy", "x")
 	s.want(ExitUsage, nil, []string{`did you mean deploy?`}, "deplyo", "x", "--name", "y")
 	s.want(ExitUsage, nil, []string{"convoke --help lists all"}, "teleport")
+	s.want(ExitUsage, nil, []string{"convoke --help lists all", "!did you mean"}, "bogus") // not logs
+	s.want(ExitUsage, nil, []string{"did you mean logs?"}, "logz")
 	s.want(ExitUsage, nil, []string{"unknown flag: --nope"}, "--nope")
 	s.want(ExitUsage, nil, []string{`"exitCode":2`, "convoke.cli.usage"}, "teleport", "--json")
 }
@@ -101,6 +108,41 @@ func TestCompletion(t *testing.T) {
 	s.want(ExitOK, []string{"!hello"}, nil, "__complete", "logs", "")
 }
 
+// TestUnknownCertificate: that the server runs is not the question then.
+func TestUnknownCertificate(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshake that fails
+	srv.StartTLS()
+	defer srv.Close()
+	s := newShell(t)
+	s.want(ExitUnavailable, nil, []string{"the certificate of " + srv.URL + " is not to be trusted", "unknown authority", "hint: SSL_CERT_FILE", "tls/ca.pem", "!running"}, "list", "--url", srv.URL)
+}
+
+// TestActivityLimit: 0 is no number of activities.
+func TestActivityLimit(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	asked := ""
+	s.answers(map[string]func(http.ResponseWriter, *http.Request){
+		"GET /activities": func(w http.ResponseWriter, r *http.Request) { asked = r.URL.RawQuery; reply(w, []api.Activity{}) },
+	})
+	for _, limit := range []string{"0", "-1", "1001"} {
+		s.want(ExitUsage, nil, []string{"--limit takes 1 to 1000, not " + limit}, "activity", "--limit", limit)
+	}
+	if asked != "" {
+		t.Errorf("the server was asked: %s", asked)
+	}
+	s.want(ExitOK, nil, nil, "activity")
+	if asked != "limit=100" {
+		t.Errorf("asked for %q without --limit", asked)
+	}
+	s.want(ExitOK, nil, nil, "activity", "--limit", "1000")
+	if asked != "limit=1000" {
+		t.Errorf("asked for %q with --limit 1000", asked)
+	}
+}
+
 func TestServingCommands(t *testing.T) {
 	t.Parallel()
 	s := newShell(t)
@@ -144,6 +186,8 @@ func TestServingCommands(t *testing.T) {
 	if want := []any{"/d", "77", "invoker", "shop", time.Hour}; !equal(issued, want) {
 		t.Errorf("issued %v, want %v", issued, want)
 	}
+	s.want(ExitUsage, nil, []string{"no server has run on /", "hint: --data or CONVOKE_DATA"}, "token", "create")
+	s.env["CONVOKE_DATA"] = "/d"
 	s.want(ExitOK, []string{`"token": "tok"`, `"role": "developer"`}, nil, "token", "create", "--json")
 	s.want(ExitUsage, nil, []string{`role "root" does not exist`}, "token", "create", "--role", "root")
 	s.want(ExitUsage, nil, []string{"--ttl must not be negative"}, "token", "create", "--ttl", "-1h")

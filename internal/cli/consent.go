@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"convoke"
 	"convoke/api"
 	"convoke/client"
 )
@@ -20,8 +21,8 @@ sign-in of the command line through a browser is one too.
 	return cmd
 }
 
-// consentsOf is the client and the id of the user; "" is oneself.
-func (a *app) consentsOf(ctx context.Context, user string) (*client.Client, string, error) {
+// ofUser is the client and the id of the user; "" is oneself.
+func (a *app) ofUser(ctx context.Context, user string) (*client.Client, string, error) {
 	c, err := a.client()
 	if err != nil || user == "" {
 		return c, "", err
@@ -35,17 +36,18 @@ func (a *app) consentsOf(ctx context.Context, user string) (*client.Client, stri
 
 func (a *app) consentList() *cobra.Command {
 	var user string
+	var f listFlags
 	cmd := &cobra.Command{
 		Use: "list", Short: "List what programs were allowed, the newest first",
 		Long:    "Lists the programs that may act for you, what they may do, and since when.\n--user lists those of somebody else, and needs the role admin.",
-		Example: "  convoke consent list\n  convoke consent list --user ann",
+		Example: "  convoke consent list\n  convoke consent list --user ann --sort lastUsedAt --limit 10",
 		Args:    args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, id, err := a.consentsOf(cmd.Context(), user)
+			c, id, err := a.ofUser(cmd.Context(), user)
 			if err != nil {
 				return err
 			}
-			list, err := c.Consents(cmd.Context(), id)
+			list, err := listed(cmd.Context(), c, client.ConsentList(id), f)
 			if err != nil {
 				return err
 			}
@@ -62,6 +64,7 @@ func (a *app) consentList() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&user, "user", "u", "", "login name or id of somebody else")
+	f.add(cmd, convoke.ConsentOrder)
 	return cmd
 }
 
@@ -76,7 +79,7 @@ before; without a terminal it takes --yes.`,
 		Example: "  convoke consent revoke 5b1e6f0a-8f5c-4a52-9d1c-0d3a4f3f6a11\n  convoke consent revoke 5b1e6f0a-8f5c-4a52-9d1c-0d3a4f3f6a11 --user ann --yes",
 		Args:    args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, id, err := a.consentsOf(cmd.Context(), user)
+			c, id, err := a.ofUser(cmd.Context(), user)
 			if err != nil {
 				return err
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/net/idna"
 
 	"convoke"
 	"convoke/api"
@@ -180,10 +181,34 @@ func domainArgs(cmd *cobra.Command, names []string) error {
 	}
 	for _, name := range names {
 		if _, _, err := convoke.ParseDomain(name); err != nil {
+			if ascii := asciiDomain(name); ascii != "" {
+				return &hinted{err, "that is " + ascii}
+			}
 			return err
 		}
 	}
 	return nil
+}
+
+// asciiDomain is an internationalised domain as it is looked up, or "" for what
+// is none.
+func asciiDomain(text string) string {
+	name, port, hasPort := strings.Cut(text, ":")
+	below, wild := strings.CutPrefix(name, "*.")
+	ascii, err := idna.Lookup.ToASCII(below)
+	if err != nil || ascii == strings.ToLower(below) {
+		return ""
+	}
+	if wild {
+		ascii = "*." + ascii
+	}
+	if hasPort {
+		ascii += ":" + port
+	}
+	if _, _, err := convoke.ParseDomain(ascii); err != nil {
+		return ""
+	}
+	return ascii
 }
 
 // completeDomains completes with what is allowed and not named yet.

@@ -87,6 +87,14 @@ func TestBadDomains(t *testing.T) {
 		s.want(ExitUsage, nil, []string{`"https://example.com/x" is not a domain; give the host name alone`, "code: com.liveperson.faas.fm.validation.invalid-domain"},
 			"domain", command, "good.example.com", "https://example.com/x")
 	}
+	for name, says := range map[string][]string{
+		"EXAMPLE.com.":               {"ends with a dot; leave the dot out", "!hint"},
+		"exämple.com":                {"begin with xn--", "hint: that is xn--exmple-cua.com\n"},
+		"*.B\u00fccher.example:8443": {"hint: that is *.xn--bcher-kva.example:8443\n"},
+		"exämple":                    {"begin with xn--", "!hint"},
+	} {
+		s.want(ExitUsage, nil, says, "domain", "add", name)
+	}
 	s.want(ExitUsage, nil, []string{`there is no command "ad"; did you mean add?`}, "domain", "ad", "example.com")
 	s.want(ExitOK, []string{"not example.com itself"}, nil, "domain")
 	if len(s.fake.requests) != 0 {

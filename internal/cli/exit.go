@@ -127,6 +127,12 @@ func hint(err error) string {
 		}
 		return ""
 	case convoke.CodeUnavailable:
+		if client.UnknownAuthority(err) {
+			return "SSL_CERT_FILE names the file of an authority to trust, where there is one; of a server with --tls dev that is tls/ca.pem in its data folder"
+		}
+		if client.Untrusted(err) {
+			return "the cause says what is wrong with it; --url must name the host as the certificate does"
+		}
 		if client.Unreachable(err) {
 			return "convoke serve starts a server here; --url or CONVOKE_URL name another"
 		}

@@ -23,9 +23,9 @@ import (
 const (
 	// invokeTimeout is longer than any function may run.
 	invokeTimeout = 10 * time.Minute
-	// byEvent is what --event holds when it stands without a value; no event
-	// can have this id.
-	byEvent = "(the argument)"
+	// byEvent is what --event holds when it stands without a value. The help
+	// leaves it out as it does for a switch; no event has this id.
+	byEvent = "true"
 	// maxPayload bounds what is read from a file or stdin: more than servers take.
 	maxPayload = 64 << 20
 )
@@ -72,12 +72,25 @@ any other JSON is the payload alone.`,
 	f := cmd.Flags()
 	f.StringVar(&payload, "payload", "", "payload as JSON, @FILE or - (default {})")
 	f.StringArrayVar(&headers, "header", nil, "header that the function sees, as KEY=VALUE; may be repeated")
-	f.StringVar(&event, "event", "", "call all functions of the event `ID` instead")
+	f.Var((*eventFlag)(&event), "event", "call all functions of the event `ID` instead")
 	f.Lookup("event").NoOptDefVal = byEvent // "--event ID" and "ID --event" alike
 	f.StringVar(&skill, "skill", "", "skill id of the conversation, with --event")
 	f.BoolVar(&logs, "logs", false, "print what the functions log to stderr")
 	return cmd
 }
+
+// eventFlag is a text that may be left out.
+type eventFlag string
+
+func (f *eventFlag) String() string { return string(*f) }
+
+func (f *eventFlag) Set(text string) error {
+	*f = eventFlag(text)
+	return nil
+}
+
+// Type makes the help show no value for a flag that stands alone.
+func (f *eventFlag) Type() string { return "bool" }
 
 // target is what an invocation is for.
 type target struct {

@@ -96,6 +96,7 @@ func TestInvokeByEvent(t *testing.T) {
 	}
 	s.want(ExitUsage, nil, []string{"too much"}, "invoke", "hello", "--event=my_event")
 	s.want(ExitUsage, nil, []string{"NAME is missing"}, "invoke", "--event")
+	s.want(ExitOK, []string{"--event ID  ", "!--event ID["}, nil, "invoke", "--help")
 }
 
 func TestInvokeFails(t *testing.T) {

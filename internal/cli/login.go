@@ -68,7 +68,7 @@ accounts can be used side by side. CONVOKE_TOKEN goes before the profile.`,
 		if err != nil {
 			return err
 		}
-		c, err := client.New(client.Config{URL: p.URL, AccountID: p.Account, UserAgent: "convoke-cli/" + a.Version})
+		c, err := client.New(client.Config{URL: p.URL, AccountID: p.Account, UserAgent: convoke.CommandLineAgent + a.Version})
 		if err != nil {
 			return err
 		}
@@ -170,7 +170,7 @@ func (a *app) loginTarget() (path string, p, saved config.Profile, err error) {
 
 // signedIn tells what there is to know of a fresh sign-in.
 func (a *app) signedIn(cmd *cobra.Command, p config.Profile) error {
-	c, err := client.New(client.Config{URL: p.URL, AccountID: p.Account, Token: p.Token, UserAgent: "convoke-cli/" + a.Version})
+	c, err := client.New(client.Config{URL: p.URL, AccountID: p.Account, Token: p.Token, UserAgent: convoke.CommandLineAgent + a.Version})
 	if err != nil {
 		return err
 	}
@@ -248,7 +248,7 @@ func (a *app) logoutCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c, err := client.New(client.Config{URL: p.URL, AccountID: p.Account, Token: p.Token, UserAgent: "convoke-cli/" + a.Version})
+			c, err := client.New(client.Config{URL: p.URL, AccountID: p.Account, Token: p.Token, UserAgent: convoke.CommandLineAgent + a.Version})
 			if err != nil {
 				return err
 			}

@@ -15,7 +15,6 @@ func noun(name, short string, commands ...*cobra.Command) *cobra.Command {
 			return unknownCommand(cmd, args[0])
 		},
 	}
-	cmd.SuggestionsMinimumDistance = 2
 	cmd.AddCommand(commands...)
 	return cmd
 }

@@ -21,7 +21,7 @@ import (
 
 // maxSecret bounds what is read of a file or stdin: four bytes for each
 // character that a secret may have, and a line end.
-const maxSecret = 64<<10 + 2
+const maxSecret = 4*convoke.MaxSecretValue + 2
 
 func (a *app) secretCommand() *cobra.Command {
 	return noun("secret", "Set, list and remove secrets", a.secretSet(), a.secretList(), a.secretRemove(), a.secretRotate())
@@ -151,7 +151,7 @@ func readLimited(r io.Reader) ([]byte, error) {
 		return nil, err
 	}
 	if len(text) > maxSecret {
-		return nil, usagef("the value is larger than %d KiB", maxSecret>>10)
+		return nil, usagef("the value is too large; a secret has at most %d characters", convoke.MaxSecretValue)
 	}
 	text = bytes.TrimSuffix(text, []byte("\n"))
 	return bytes.TrimSuffix(text, []byte("\r")), nil

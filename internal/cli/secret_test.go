@@ -78,7 +78,7 @@ func TestSecretSet(t *testing.T) {
 		{[]string{"key", "--from-stdin"}, "", "the value is empty"},
 		{[]string{"key", "--from-stdin"}, "\n", "the value is empty"},
 		{[]string{"key", "--from-stdin"}, "a\xffb", "not UTF-8"},
-		{[]string{"key", "--from-stdin"}, strings.Repeat("x", maxSecret+1), "larger than 64 KiB"},
+		{[]string{"key", "--from-stdin"}, strings.Repeat("x", maxSecret+1), "too large; a secret has at most 16384 characters"},
 		{[]string{"key", "--from-file", "none"}, "", "there is no file none"},
 		{[]string{"key", "--value", "x", "--from-stdin"}, "", "by one of --from-file, --from-stdin and --value"},
 		{[]string{"key", "--value", "x", "--type", "text"}, "", "--type is string, number or json"},

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -25,7 +27,8 @@ func (a *app) tokenCreate() *cobra.Command {
 		Use:   "create",
 		Short: "Issue a bearer token and print it",
 		Long: `Issues a bearer token in the server's data folder and prints it, once. The
-server may be running or not. Roles: admin, developer, invoker, viewer and, in
+server may be running or not; a folder that --data names may be one for a server
+that is yet to come, which is made ready for it. Roles: admin, developer, invoker, viewer and, in
 account ` + convoke.DefaultAccountID + `, operator. An account that does not exist is created.
 
 With --remote it asks the server over HTTP, which needs the role admin. With
@@ -58,6 +61,9 @@ roles, and stops working with the user.`,
 		if err != nil {
 			return err
 		}
+		if c.Source("data") == "default" && !a.served(c.Data) {
+			return &hinted{usagef("no server has run on %s, and no other data folder was named", c.Data), "--data or CONVOKE_DATA name the server's folder, also one that is to be made; --remote asks a server over HTTP"}
+		}
 		text, fresh, err := a.Server.CreateToken(cmd.Context(), c.Data, account, role, name, ttl)
 		if err != nil {
 			return err
@@ -78,6 +84,12 @@ roles, and stops working with the user.`,
 	f.BoolVar(&remote, "remote", false, "ask the server over HTTP")
 	f.BoolVar(&own, "own", false, "ask the server for a token of the user who is signed in")
 	return cmd
+}
+
+// served reports whether a server ever ran on a data folder.
+func (a *app) served(data string) bool {
+	_, err := fs.Stat(a.OpenDir(data), "convoke.db")
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // tokenCreateRemote issues a token over HTTP.

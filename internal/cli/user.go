@@ -17,7 +17,7 @@ const roleHelp = "admin, developer, invoker, viewer or, in account " + convoke.D
 func (a *app) userCommand() *cobra.Command {
 	return noun("user", "The people of an account",
 		a.userCreate(), a.userList(), a.userSwitch("disable", true), a.userSwitch("enable", false),
-		a.userSetRoles(), a.userResetPassword(), a.userRemove(), a.userPassword())
+		a.userSetRoles(), a.userResetPassword(), a.userRemove(), a.userPassword(), a.userSessions())
 }
 
 func (a *app) userCreate() *cobra.Command {

@@ -12,6 +12,7 @@ import (
 
 	"convoke"
 	"convoke/api"
+	"convoke/internal/auth"
 )
 
 // silent are the routes that change something and leave no activity, with the
@@ -78,7 +79,11 @@ var uses = []struct {
 	{as: "{bob}", route: "POST /api/account/{account}/users/me/tokens", body: `{"name":"mine","roles":["viewer"]}`, action: "token.create"},
 	{as: "admin", route: "DELETE /api/account/{account}/users/{user}/consents/{consent}", action: "consent.revoke", prepare: agree("user")},
 	{as: "{bob}", route: "DELETE /api/account/{account}/users/me/consents/{consent}", action: "consent.revoke", prepare: agree("user")},
+	{as: "admin", route: "DELETE /api/account/{account}/users/{user}/sessions/{session}", action: "session.remove", prepare: signedIn("user")},
+	{as: "{bob}", route: "DELETE /api/account/{account}/users/me/sessions/{session}", action: "session.remove", prepare: signedIn("user")},
+	{as: "{bob}", route: "DELETE /api/account/{account}/users/me/sessions", action: "session.remove", prepare: signedIn("user")},
 	{as: "{bob}", route: "POST /api/account/{account}/logout", action: "session.remove"},
+	{as: "admin", route: "DELETE /api/account/{account}/users/{user}/sessions", action: "session.remove", prepare: signedIn("user")},
 	{as: "admin", route: "PATCH /api/account/{account}/users/{user}", body: `{"roles":["viewer"]}`, action: "user.update"},
 	{as: "admin", route: "DELETE /api/account/{account}/users/{user}", action: "user.remove"},
 }
@@ -89,6 +94,24 @@ func agree(user string) func(t *testing.T, w *world, saved map[string]string) {
 		t.Helper()
 		saved["consent"] = w.consent(t, home, saved[user], convoke.CommandLineID)
 	}
+}
+
+// signedIn signs the user of that name in saved in once more.
+func signedIn(user string) func(t *testing.T, w *world, saved map[string]string) {
+	return func(t *testing.T, w *world, saved map[string]string) {
+		t.Helper()
+		saved["session"] = w.signIn(t, saved[user], "Mozilla/5.0").Session.ID
+	}
+}
+
+// signIn starts a session of a user at home.
+func (w *world) signIn(t *testing.T, user, agent string) *auth.SignedIn {
+	t.Helper()
+	signed, err := w.config.Auth.StartSession(t.Context(), &convoke.User{ID: user, AccountID: home}, "192.0.2.7", agent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed
 }
 
 // consent is one that a user gave to a client a moment ago.

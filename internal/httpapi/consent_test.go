@@ -44,7 +44,13 @@ func TestConsents(t *testing.T) {
 	w.want(t, "admin", "GET /users/me/consents", "", 409, "no user")
 	w.want(t, "admin", "DELETE /users/me/consents/"+crm, "", 409)
 
+	woken := w.config.Auth.Forgotten() // by which streams notice
 	w.want(t, "ann", "DELETE /users/me/consents/"+crm, "", 204)
+	select {
+	case <-woken:
+	default:
+		t.Error("the end of a consent woke no stream")
+	}
 	w.want(t, "ann", "DELETE /users/me/consents/"+crm, "", 404)
 	w.want(t, "admin", "DELETE /users/"+ann+"/consents/"+cli, "", 204)
 	w.want(t, "ann", "GET /users/me/consents", "", 200, "!"+crm, "!"+cli)

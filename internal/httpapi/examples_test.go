@@ -69,6 +69,7 @@ var shown = []struct {
 	{as: "admin", op: "getUser"}, {as: "admin", op: "listUsers"}, {as: "admin", op: "listActivities", query: "?noun=domain"},
 	{as: "developer", op: "listEvents"}, {as: "developer", op: "listRuntimes"},
 	{as: "", op: "discover"}, {as: "", op: "discoverService"}, {as: "", op: "oauthServer"}, {as: "", op: "openIDConfiguration"}, {as: "", op: "keySet"}, {as: "", op: "sentinelKeySet"},
+	{as: "{bob}", op: "listOwnSessions"}, {as: "admin", op: "listSessions"}, {as: "{bob}", op: "endOwnSessions"}, {as: "admin", op: "endSessions"},
 }
 
 // TestExamples uses every operation and holds the examples of the API document
@@ -103,6 +104,8 @@ func TestExamples(t *testing.T) {
 			w.leaveRecords(t, saved["uuid"])
 		case "listScheduleRuns":
 			w.leaveRun(t)
+		case "endOwnSessions":
+			w.signIn(t, saved["user"], "Mozilla/5.0")
 		case "listOwnConsents":
 			w.consent(t, home, saved["user"], saved["client"])
 		}

@@ -213,8 +213,10 @@ func TestStreamEndsWithItsRight(t *testing.T) {
 	}
 	w.person(t, "ann", convoke.RoleViewer)
 	bob := w.person(t, "bob", convoke.RoleViewer)
+	eve := w.person(t, "eve", convoke.RoleViewer)
 	w.login(t, "bob", password)
 	w.login(t, "ann", password)
+	ended, left := w.signIn(t, eve.ID, "test"), w.signIn(t, eve.ID, "test")
 	var machine api.ClientWithSecret
 	_, _, body := w.do(t, "admin", "POST", "/clients", `{"name":"watcher","grantTypes":["client_credentials"],"scopes":["faas.log.read"]}`, nil)
 	if err := json.Unmarshal([]byte(body), &machine); err != nil {
@@ -226,6 +228,8 @@ func TestStreamEndsWithItsRight(t *testing.T) {
 	}{
 		{"revoked", secret.Reveal(), func() { w.want(t, "admin", "DELETE /tokens/"+made.ID, "", 204) }},
 		{"signed out", w.tokens["ann"], func() { w.want(t, "ann", "POST /logout", "", 204) }},
+		{"session ended", ended.Bearer.Reveal(), func() { w.want(t, "admin", "DELETE /users/"+eve.ID+"/sessions/"+ended.Session.ID, "", 204) }},
+		{"sessions ended", left.Bearer.Reveal(), func() { w.want(t, "admin", "DELETE /users/"+eve.ID+"/sessions", "", 200, `{"ended":1}`) }},
 		{"client disabled", w.machineToken(t, machine.ID, machine.Secret), func() {
 			w.want(t, "admin", "PATCH /clients/"+machine.ID, `{"disabled":true}`, 200)
 			w.log.Append(entry(fn, "not for you", convoke.LevelInfo, noon)) // no signal reaches the stream, but the next entry does

@@ -147,7 +147,7 @@ func (w *world) clientToken(t *testing.T) {
 // example fills the wildcards of a path.
 func example(path string) string {
 	return strings.NewReplacer("{$}", "", "{account}", home, "{uuid}", "f1", "{version}", "1", "{event}", "conversational_command", "{token}", "t1", "{domain}", "d1", "{service}", "faasGW",
-		"{user}", "u1", "{client}", "c1", "{consent}", "g1", "{id}", "30000003").Replace(path)
+		"{user}", "u1", "{client}", "c1", "{consent}", "g1", "{session}", "s1", "{id}", "30000003").Replace(path)
 }
 
 // TestOtherAccountsDoNotShow compares the refusals for an account that exists

@@ -31,9 +31,10 @@ func (s *server) login(w http.ResponseWriter, r *http.Request, _ *convoke.Princi
 	}
 	signed, u, err := s.Accounts.SignIn(r.Context(), people.Login{
 		AccountID: r.PathValue("account"), LoginName: in.Username, Password: convoke.NewSecret(in.Password),
-		From: httpx.ClientIP(r).String(), Agent: r.UserAgent(),
+		From: httpx.ClientIP(r).String(), Agent: r.UserAgent(), RequestID: httpx.RequestID(r),
 	})
 	if err != nil {
+		httpx.RefusedLogin(w, r, in.Username, err)
 		return err
 	}
 	if err := s.recordSignIn(w, r, u, signed, "password"); err != nil {
@@ -87,6 +88,85 @@ func (s *server) logout(w http.ResponseWriter, r *http.Request, by *convoke.Prin
 	http.SetCookie(w, &http.Cookie{Name: auth.SessionCookie, Path: "/", MaxAge: -1, HttpOnly: true, Secure: secure(r), SameSite: http.SameSiteLaxMode})
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// whose is the user that a request is about, by id and login name: the one of
+// the path, or who makes it. CodeActionNotAllowed, with why, for a token that
+// belongs to nobody.
+func (s *server) whose(r *http.Request, by *convoke.Principal, why string) (id, login string, err error) {
+	id = r.PathValue("user")
+	if id == "" {
+		if by.UserID == "" {
+			return "", "", convoke.Errorf(convoke.CodeActionNotAllowed, "the request was made with a token of the account, which is no user: %s", why)
+		}
+		id = by.UserID
+	}
+	u, err := s.Accounts.User(r.Context(), by.AccountID, id)
+	if err != nil {
+		return "", "", err
+	}
+	return u.ID, u.LoginName, nil
+}
+
+const noSessions = "it never signed in"
+
+func (s *server) listSessions(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
+	user, _, err := s.whose(r, by, noSessions)
+	if err != nil {
+		return err
+	}
+	q := queryOf(r)
+	p := q.page(r, convoke.SessionOrder, 0, pageMost)
+	if q.err != nil {
+		return q.err
+	}
+	sessions, next, err := s.Accounts.Sessions(r.Context(), by.AccountID, user, p.Page)
+	if err != nil {
+		return err
+	}
+	return writeList(w, r, p, next, bodies(sessions, s.sessionBody(by)))
+}
+
+// sessionBody makes the wire form of sessions for who asks.
+func (s *server) sessionBody(by *convoke.Principal) func(*convoke.Session) api.Session {
+	return func(one *convoke.Session) api.Session {
+		return api.NewSession(one, by.SessionID, s.Accounts.SessionIdle())
+	}
+}
+
+func (s *server) endSession(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
+	user, login, err := s.whose(r, by, noSessions)
+	if err != nil {
+		return err
+	}
+	gone, err := s.Accounts.EndSession(r.Context(), by.AccountID, user, r.PathValue("session"))
+	if err != nil {
+		return err
+	}
+	if err := s.record(r, by, "session.remove", gone.ID, login, s.sessionBody(by)(gone), nil); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// endSessions ends all sessions of a user but that of the request. Each has an
+// activity of its own, as if they were ended one by one.
+func (s *server) endSessions(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
+	user, login, err := s.whose(r, by, noSessions)
+	if err != nil {
+		return err
+	}
+	gone, err := s.Accounts.EndSessions(r.Context(), by.AccountID, user, by.SessionID)
+	if err != nil {
+		return err
+	}
+	for _, one := range gone {
+		if err := s.record(r, by, "session.remove", one.ID, login, s.sessionBody(by)(one), nil); err != nil {
+			return err
+		}
+	}
+	return httpx.WriteJSON(w, http.StatusOK, api.EndedSessions{Ended: len(gone)})
 }
 
 func (s *server) me(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {

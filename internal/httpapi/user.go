@@ -104,7 +104,9 @@ func (s *server) changePassword(w http.ResponseWriter, r *http.Request, by *conv
 	if err := httpx.ReadExactJSON(w, r, &in, metaBytes); err != nil {
 		return err
 	}
-	u, err := s.Accounts.ChangePassword(r.Context(), by, convoke.NewSecret(in.OldPassword), convoke.NewSecret(in.NewPassword))
+	u, err := s.Accounts.ChangePassword(r.Context(), by, people.PasswordChange{
+		Old: convoke.NewSecret(in.OldPassword), New: convoke.NewSecret(in.NewPassword), From: httpx.ClientIP(r).String(), RequestID: httpx.RequestID(r),
+	})
 	if err != nil {
 		return err
 	}

@@ -102,6 +102,7 @@ type exchange struct {
 	swallow   bool // the mux's own text for an unknown path
 	quiet     bool
 	principal *convoke.Principal
+	login     string // that a refused sign-in tried
 	err       error
 	code      convoke.Code
 	errorID   string
@@ -227,7 +228,7 @@ func (e *Edge) finish(x *exchange, r *http.Request) {
 	if !e.log.Enabled(r.Context(), level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 12)
+	attrs := make([]slog.Attr, 0, 13)
 	attrs = append(attrs,
 		slog.String("method", r.Method),
 		slog.String("path", r.URL.Path), // without the query: callers of the reference put secrets there
@@ -238,6 +239,9 @@ func (e *Edge) finish(x *exchange, r *http.Request) {
 		slog.String("remote", remote(r)))
 	if x.principal != nil {
 		attrs = append(attrs, slog.String("principal", x.principal.String()))
+	}
+	if x.login != "" {
+		attrs = append(attrs, slog.String("login", x.login))
 	}
 	if x.err != nil {
 		attrs = append(attrs, slog.String("code", string(x.code)), slog.String("err", x.err.Error()))

@@ -92,6 +92,33 @@ func (e *Edge) Plain(h http.Handler, quiet bool) http.Handler {
 // SetPrincipal names who makes the request in its log line.
 func SetPrincipal(w http.ResponseWriter, p *convoke.Principal) { exchangeOf(w).principal = p }
 
+// RefusedLogin names in the request's log line who tried to sign in and why
+// that was refused with 401 or 429, also where the answer is a page. The name
+// is what somebody typed who is not known: it is bounded, and an attribute that
+// the logger escapes.
+func RefusedLogin(w http.ResponseWriter, r *http.Request, name string, err error) {
+	if code := convoke.ErrorCode(err); code != convoke.CodeUnauthorized && code != convoke.CodeLocked {
+		return
+	}
+	x := exchangeOf(w)
+	x.login = bounded(name, maxLogin)
+	x.note(r, err)
+}
+
+// maxLogin is how many characters of a login name are logged: as many as one
+// can have.
+const maxLogin = 100
+
+func bounded(s string, most int) string {
+	n := 0
+	for i := range s {
+		if n++; n > most {
+			return s[:i] + "…"
+		}
+	}
+	return s
+}
+
 // RequestID is the id of the request: the caller's X-Request-ID where it is
 // usable, a new one otherwise. It is "" outside of Wrap.
 func RequestID(r *http.Request) string {

@@ -255,6 +255,43 @@ func TestQuietAndPrincipal(t *testing.T) {
 	}
 }
 
+// TestRefusedLogin: the log says whom a refused sign-in named, bounded and in
+// one line, also when the answer is a page.
+func TestRefusedLogin(t *testing.T) {
+	t.Parallel()
+	name := "ann\n{\"level\":\"INFO\"}" + strings.Repeat("ü", 200)
+	want := string([]rune(name)[:100]) + "…"
+	for _, tt := range []struct {
+		err   error
+		page  bool
+		login string
+	}{
+		{err: convoke.Errorf(convoke.CodeUnauthorized, "wrong"), login: want},
+		{err: convoke.Errorf(convoke.CodeLocked, "wait"), login: want},
+		{err: convoke.Errorf(convoke.CodeUnauthorized, "wrong"), page: true, login: want},
+		{err: convoke.Errorf(convoke.CodeUnavailable, "later")},
+		{err: errors.New("a fault of ours")},
+	} {
+		e, out := edge(httpx.Config{})
+		h := e.Wrap(e.Handle(func(w http.ResponseWriter, r *http.Request) error {
+			httpx.RefusedLogin(w, r, name, tt.err)
+			if tt.page {
+				w.WriteHeader(200)
+				return nil
+			}
+			return tt.err
+		}, false))
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil))
+		var l struct{ Login, Code, Err string }
+		if strings.Count(out.String(), "\n") != 1 {
+			t.Errorf("%v: the log has more than a line: %s", tt.err, out)
+		}
+		if err := json.Unmarshal(out.Bytes(), &l); err != nil || l.Login != tt.login || l.Code == "" || l.Err == "" {
+			t.Errorf("%v, page %v: logged %s (%v), want the login %q", tt.err, tt.page, out, err, tt.login)
+		}
+	}
+}
+
 func TestReadJSON(t *testing.T) {
 	t.Parallel()
 	type body struct {

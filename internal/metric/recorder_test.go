@@ -204,7 +204,7 @@ func TestRunFlushesByTimeAndByCount(t *testing.T) {
 func TestStoreIsDown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		tel, err := telemetry.New()
+		tel, err := telemetry.New(telemetry.Build{})
 		if err != nil {
 			t.Fatal(err)
 		}

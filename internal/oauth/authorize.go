@@ -220,6 +220,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, req *request, for
 	cookies, err := s.people.Login(r.Context(), r, req.client.AccountID, form.Get("user"), convoke.NewSecret(form.Get("password")))
 	if e, ok := err.(*convoke.Error); ok && (e.Code == convoke.CodeUnauthorized || e.RetryAfter > 0) {
 		s.limits.failed(r)
+		httpx.RefusedLogin(w, r, form.Get("user"), err)
 		retryAfter(w.Header(), e.RetryAfter)
 		status := http.StatusOK // 401 would need a challenge, and browsers would answer it
 		if e.RetryAfter > 0 {

@@ -12,24 +12,23 @@ import (
 	"convoke/internal/httpx"
 )
 
-// Consents are what a user allowed programs and still does, the newest first.
-func (s *Server) Consents(ctx context.Context, accountID, userID string) ([]api.Consent, error) {
-	grants, err := s.store.ListGrants(ctx, accountID, userID)
+// Consents are a page of what a user allowed programs and still does, with the
+// mark of the next one. It returns CodeInvalid for a page that the list does
+// not have.
+func (s *Server) Consents(ctx context.Context, accountID, userID string, p convoke.Page) ([]api.Consent, convoke.Mark, error) {
+	grants, next, err := s.store.PageGrants(ctx, accountID, userID, time.Now(), p)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out := []api.Consent{}
 	names := map[string]string{}
 	for _, g := range grants {
-		if !g.Given(time.Now()) {
-			continue
-		}
 		if names[g.ClientID] == "" {
 			names[g.ClientID] = s.clientName(ctx, g)
 		}
 		out = append(out, api.NewConsent(g, names[g.ClientID]))
 	}
-	return out, nil
+	return out, next, nil
 }
 
 // clientName is what people know the client of g by; its id when it is gone.

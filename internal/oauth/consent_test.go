@@ -177,7 +177,7 @@ func TestConsentsEnd(t *testing.T) {
 		access, refresh := res.member(t, "access_token"), res.member(t, "refresh_token")
 		time.Sleep(time.Second)
 		code := w.browser().code(t, ask(id)) // agreed, not fetched yet
-		list, err := w.server.Consents(t.Context(), home, "ann")
+		list, _, err := w.server.Consents(t.Context(), home, "ann", convoke.Page{})
 		if err != nil || len(list) != 2 || list[1].ID != claimOf(t, access, "grant") || list[0].ClientID != id || list[0].From != "192.0.2.1" || list[1].LastUsedAt.IsZero() || !list[0].LastUsedAt.IsZero() {
 			t.Fatalf("consents %+v, %v", list, err)
 		}
@@ -205,7 +205,7 @@ func TestConsentsEnd(t *testing.T) {
 		// One whose code nobody fetched is none.
 		w.browser().code(t, ask(id))
 		time.Sleep(codeLifetime)
-		if list, err := w.server.Consents(t.Context(), home, "ann"); err != nil || len(list) != 0 {
+		if list, _, err := w.server.Consents(t.Context(), home, "ann", convoke.Page{}); err != nil || len(list) != 0 {
 			t.Errorf("consents %+v, %v", list, err)
 		}
 	})

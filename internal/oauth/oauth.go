@@ -33,6 +33,7 @@ import (
 type Store interface {
 	convoke.ClientStore
 	convoke.GrantStore
+	PageGrants(ctx context.Context, accountID, userID string, at time.Time, p convoke.Page) ([]*convoke.Grant, convoke.Mark, error)
 	FindAccount(ctx context.Context, id string) (*convoke.Account, error)
 	AppendActivity(ctx context.Context, a *convoke.Activity) error
 }

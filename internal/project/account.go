@@ -379,8 +379,8 @@ func (f *fileFunction) read(d *Folders) (*Files, string, error) {
 	}
 	p.config.over(&f.config)
 	name, err := nameOf(p, Overrides{})
-	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", f.where, err)
+	if err != nil { // its own hint is for convoke deploy
+		return nil, "", &Hinted{Err: fmt.Errorf("%s: %w", f.where, err), Hint: "name: in the file gives the function another name"}
 	}
 	return p, name, nil
 }

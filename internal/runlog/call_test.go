@@ -64,7 +64,7 @@ func counted(t *testing.T, tel *telemetry.Telemetry, result string) string {
 
 func newTelemetry(t *testing.T) *telemetry.Telemetry {
 	t.Helper()
-	tel, err := telemetry.New()
+	tel, err := telemetry.New(telemetry.Build{})
 	if err != nil {
 		t.Fatal(err)
 	}

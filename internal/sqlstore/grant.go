@@ -64,6 +64,24 @@ func (s *Store) ListGrants(ctx context.Context, accountID, userID string) ([]*co
 	return list(ctx, s.main.read, scanGrant, `SELECT `+grantColumns+` FROM grants WHERE account_id = ? AND user_id = ? ORDER BY created_at DESC, id`, accountID, userID)
 }
 
+var grantList = listing[*convoke.Grant]{
+	order: convoke.ConsentOrder, columns: grantColumns, from: `grants`, scan: scanGrant,
+	keys: map[string][]column{
+		"createdAt":  {number("created_at"), text("id")},
+		"lastUsedAt": {number("last_used_at"), text("id")},
+		"expiresAt":  {number("expires_at"), text("id")},
+	},
+}
+
+// PageGrants reads a page of a user's grants that are consents which hold at
+// that time, as convoke.Grant.Given says.
+func (s *Store) PageGrants(ctx context.Context, accountID, userID string, at time.Time, p convoke.Page) ([]*convoke.Grant, convoke.Mark, error) {
+	where := &filter{}
+	where.add(`account_id = ? AND user_id = ? AND revoked_at = 0 AND expires_at > ? AND (code_used_at <> 0 OR code_expires_at > ?)`,
+		accountID, userID, nanos(at), nanos(at))
+	return grantList.page(ctx, s.main.search, where, p)
+}
+
 // UpdateGrant runs change on the stored grant inside one write transaction and
 // stores what it leaves of the code's use, the refresh token, the last use and
 // the revocation: the rest of a grant never changes. An error from change is

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -116,19 +117,23 @@ func (b *builder) gauge(name, description string) metric.Int64ObservableGauge {
 	return g
 }
 
-// buildInfo is the customary gauge of value 1 that carries the build in its labels.
-func buildInfo() prometheus.Collector {
-	version, revision := "unknown", "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		if info.Main.Version != "" {
-			version = info.Main.Version
-		}
+// Build is which program runs, as far as its build told it.
+type Build struct {
+	Version  string // as convoke version prints it; "" is unknown
+	Revision string // of the source; "" is what the Go tools left in the binary
+}
+
+// info is the customary gauge of value 1 that carries the build in its labels.
+func (b Build) info() prometheus.Collector {
+	version, revision := cmp.Or(b.Version, "unknown"), b.Revision
+	if info, ok := debug.ReadBuildInfo(); ok && revision == "" {
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" {
 				revision = s.Value
 			}
 		}
 	}
+	revision = cmp.Or(revision, "unknown")
 	g := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name:        "convoke_build_info",
 		Help:        "The build that runs.",

@@ -67,12 +67,12 @@ type Telemetry struct {
 // New returns instruments on a registry of their own, with those of the Go
 // runtime, the process and the build beside them. An error means that two
 // instruments collide.
-func New() (*Telemetry, error) {
+func New(b Build) (*Telemetry, error) {
 	registry := prometheus.NewRegistry()
 	for _, c := range []prometheus.Collector{
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		buildInfo(),
+		b.info(),
 	} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("register the collectors of the process: %w", err)

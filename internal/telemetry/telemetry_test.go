@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -58,7 +59,7 @@ func TestScrape(t *testing.T) {
 		`convoke_workers{state="busy"} 4`,
 		`convoke_invocations_in_flight 9`,
 		`convoke_invocations_waiting 1`,
-		`convoke_build_info{`,
+		`convoke_build_info{go="` + runtime.Version() + `",revision="abc",version="v1.2.3"} 1`,
 		`go_goroutines `,
 		`process_open_fds `,
 	} {
@@ -173,7 +174,7 @@ func BenchmarkRequest(b *testing.B) {
 
 func setup(t testing.TB) *Telemetry {
 	t.Helper()
-	tel, err := New()
+	tel, err := New(Build{Version: "v1.2.3", Revision: "abc"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,6 +67,27 @@ func testPages(t *testing.T, s Store) {
 			"expiresAt": func(k *convoke.Token) string { return stamp(k.ExpiresAt) }, "lastUsedAt": func(k *convoke.Token) string { return stamp(k.LastUsedAt) },
 		}}
 	t.Run("Tokens", pages(tokens))
+	last := convoke.SessionsAt{At: at(50), Idle: at(0)}
+	t.Run("Sessions", pages(pagedList[*convoke.Session]{
+		order: convoke.SessionOrder, id: func(e *convoke.Session) string { return e.ID },
+		read: func(ctx context.Context, p convoke.Page) ([]*convoke.Session, convoke.Mark, error) {
+			return s.PageSessions(ctx, acct, acct+"-user-0", last, p)
+		},
+		keys: map[string]func(*convoke.Session) string{
+			"createdAt": func(e *convoke.Session) string { return stamp(e.CreatedAt) }, "lastUsedAt": func(e *convoke.Session) string { return stamp(e.LastUsedAt) },
+			"expiresAt": func(e *convoke.Session) string { return stamp(e.ExpiresAt) },
+		},
+		remove: func(id string) error { return endSession(ctx, s, acct, id) }}))
+	t.Run("Consents", pages(pagedList[*convoke.Grant]{
+		order: convoke.ConsentOrder, id: func(g *convoke.Grant) string { return g.ID },
+		read: func(ctx context.Context, p convoke.Page) ([]*convoke.Grant, convoke.Mark, error) {
+			return s.PageGrants(ctx, acct, acct+"-user-1", at(50), p)
+		},
+		keys: map[string]func(*convoke.Grant) string{
+			"createdAt": func(g *convoke.Grant) string { return stamp(g.CreatedAt) }, "lastUsedAt": func(g *convoke.Grant) string { return stamp(g.LastUsedAt) },
+			"expiresAt": func(g *convoke.Grant) string { return stamp(g.ExpiresAt) },
+		},
+		remove: func(id string) error { return revokeGrant(ctx, s, id) }}))
 	t.Run("Clients", pages(pagedList[*convoke.Client]{
 		order: convoke.ClientOrder, id: func(c *convoke.Client) string { return c.ID },
 		read: func(ctx context.Context, p convoke.Page) ([]*convoke.Client, convoke.Mark, error) {
@@ -237,6 +258,22 @@ func fillLists(t *testing.T, s Store, acct string) *convoke.Function {
 		sc.ID, sc.CreatedAt, sc.UpdatedAt, sc.NextAt, sc.LastAt = of("schedule", n), at(last(n)), at(shared(n)), at(1000+n), at(shared(n))
 		must(t, s.CreateSchedule(ctx, sc, 0))
 		must(t, s.AppendActivity(ctx, &convoke.Activity{AccountID: acct, At: at(0), Action: "a.b", Subject: of("thing", n)}))
+	}
+	for n := range elements { // of user 0, half of them sign-ins of the command line; of user 1 consents
+		g := newGrant(convoke.CommandLine(acct), n)
+		g.ID, g.UserID, g.CreatedAt, g.ExpiresAt, g.CodeUsedAt = of("cli", n), of("user", 0), at(shared(n)), at(100+last(n)), at(1)
+		if n%2 == 0 {
+			e := newSession(of("session", n), of("user", 0), n)
+			e.AccountID, e.BearerHash, e.CookieHash = acct, []byte(of("bearer", n)), []byte(of("cookie", n))
+			e.CreatedAt, e.LastUsedAt, e.ExpiresAt = at(shared(n)), at(10+shared(n)), at(100+last(n))
+			must(t, s.CreateSession(ctx, e, elements))
+		} else {
+			must(t, s.CreateGrant(ctx, g))
+			get(s.UpdateGrant(ctx, g.ID, func(g *convoke.Grant) error { g.LastUsedAt = at(10 + shared(n)); return nil }))(t)
+		}
+		g.ID, g.UserID, g.ClientID = of("consent", n), of("user", 1), of("client", 0)
+		must(t, s.CreateGrant(ctx, g))
+		get(s.UpdateGrant(ctx, g.ID, func(g *convoke.Grant) error { g.LastUsedAt = at(10 + shared(n)); return nil }))(t)
 	}
 	names := []string{"LIVEPERSON_DEFAULT_KEY", "lp-faas-default-app-key"}
 	for n := range elements {

@@ -81,6 +81,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"UpdateUser", testUpdateUser},
 		{"DeleteUser", testDeleteUser},
 		{"Sessions", testSessions},
+		{"UserSessions", testUserSessions},
 		{"Secrets", testSecrets},
 		{"SecretLimit", testSecretLimit},
 		{"ResealSecrets", testResealSecrets},
