@@ -15,6 +15,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"convoke"
+	"convoke/api"
 )
 
 const descriptionsPath = "descriptions.json"
@@ -209,6 +212,63 @@ func TestEnumsAreComplete(t *testing.T) {
 		want, got := slices.Sorted(slices.Values(constants[typ])), slices.Sorted(slices.Values(enums[set]))
 		if len(want) == 0 || !slices.Equal(want, got) {
 			t.Errorf("the set %s is %q, the constants of %s are %q", set, got, typ, want)
+		}
+	}
+}
+
+// TestEnumsAreWhatTheServerSays compares those sets that the authorization
+// server names itself.
+func TestEnumsAreWhatTheServerSays(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	_, _, body := w.do(t, "", "GET", "/.well-known/oauth-authorization-server", "", nil)
+	var says api.OAuthServer
+	if err := json.Unmarshal([]byte(body), &says); err != nil {
+		t.Fatal(err)
+	}
+	for set, values := range map[string][]string{"scope": says.Scopes, "tokenGrant": says.GrantTypes} {
+		for _, one := range values { // fewer, as nobody can sign in here
+			if !slices.Contains(enums[set], one) {
+				t.Errorf("the server has %q, which the set %s of the document has not: %q", one, set, enums[set])
+			}
+		}
+		if len(values) == 0 {
+			t.Errorf("the server names no %s", set)
+		}
+	}
+	// And of those that it checks itself, that it takes each and no other.
+	for set, check := range map[string]func(text string) error{
+		"role":  func(s string) error { _, err := convoke.ParseRole(s); return err },
+		"scope": func(s string) error { _, err := convoke.ParseScope(s); return err },
+		"generation": func(s string) error {
+			return (&convoke.Account{ID: "1", Name: "n", Generation: convoke.Generation(s)}).Validate()
+		},
+		"contract": func(s string) error {
+			return (&convoke.Version{Language: convoke.JavaScript, Contract: convoke.Contract(s)}).Validate(convoke.DefaultLimits())
+		},
+		"language": func(s string) error {
+			return (&convoke.Version{Language: convoke.Language(s)}).Validate(convoke.DefaultLimits())
+		},
+		"runtime": func(s string) error {
+			return (&convoke.Version{Language: convoke.JavaScript, Runtime: s}).Validate(convoke.DefaultLimits())
+		},
+		"secretType": func(s string) error { return convoke.SecretType(s).Validate(convoke.NewSecret("1")) },
+		"grantType": func(s string) error {
+			c := convoke.Client{AccountID: "1", Name: "n", GrantTypes: []convoke.GrantType{convoke.GrantType(s)}, Scopes: []convoke.Scope{convoke.ScopeInvoke}}
+			if s == string(convoke.GrantAuthorizationCode) {
+				c.RedirectURIs = []string{"http://127.0.0.1/callback"}
+			}
+			return c.Validate()
+		},
+		"accountLimit": func(s string) error { _, err := convoke.AccountLimits{}.With(map[string]int{s: 1}); return err },
+	} {
+		for _, text := range enums[set] {
+			if err := check(text); err != nil {
+				t.Errorf("%s: %q is refused: %v", set, text, err)
+			}
+		}
+		if check("nothing of the kind") == nil {
+			t.Errorf("%s: anything is taken", set)
 		}
 	}
 }
