@@ -365,7 +365,8 @@ func TestPace(t *testing.T) {
 		if got := pace(); got != 0 {
 			t.Errorf("%d a second before the first", got)
 		}
-		for range 65 {
+		time.Sleep(time.Second / 2) // never at the moment of a look
+		for range 75 {
 			time.Sleep(time.Second)
 			for range 7 {
 				s.Count("1")
