@@ -23,6 +23,9 @@ const (
 	GenerationV2 Generation = "V2"
 )
 
+// Generations lists the generations.
+var Generations = []Generation{GenerationV1, GenerationV2}
+
 // Account is a tenant. Its id is digits only (letters move the discovery host
 // of the public clients, spec/api-surface.md 1).
 type Account struct {
@@ -36,40 +39,53 @@ type Account struct {
 	UpdatedAt time.Time
 }
 
-// AccountLimits are the limits that the operator gave one account in place of
-// the server's. Zero members take the server's.
+// AccountLimits are the limits that the operator gave one account within the
+// server's. Zero members take the server's. A member has the name of the
+// server's limit that it tightens: one of Limits, or another room's.
 type AccountLimits struct {
-	FunctionsPerAccount    int `json:"functionsPerAccount,omitempty"`
-	ConcurrentDeployments  int `json:"concurrentDeployments,omitempty"`
-	VersionsPerFunction    int `json:"versionsPerFunction,omitempty"`
-	DeploymentsPerFunction int `json:"deploymentsPerFunction,omitempty"`
-	PayloadBytes           int `json:"payloadBytes,omitempty"`
+	FunctionsPerAccount    int `json:"functionsPerAccount,omitempty"`    // functions it may have
+	UsersPerAccount        int `json:"usersPerAccount,omitempty"`        // users it may have
+	ClientsPerAccount      int `json:"clientsPerAccount,omitempty"`      // OAuth clients it may have
+	DomainsPerAccount      int `json:"domainsPerAccount,omitempty"`      // allowed domains it may have
+	SecretsPerAccount      int `json:"secretsPerAccount,omitempty"`      // secrets it may have
+	SchedulesPerAccount    int `json:"schedulesPerAccount,omitempty"`    // schedules it may have
+	MaxInstancesPerAccount int `json:"maxInstancesPerAccount,omitempty"` // instances of its functions at a time
+	ConcurrentDeployments  int `json:"concurrentDeployments,omitempty"`  // deployments under way at a time
+	VersionsPerFunction    int `json:"versionsPerFunction,omitempty"`    // versions kept of a function
+	DeploymentsPerFunction int `json:"deploymentsPerFunction,omitempty"` // deployments kept of a function
+	PayloadBytes           int `json:"payloadBytes,omitempty"`           // bytes of an invocation's body
 	// Invocations that the account, one function and one client may begin, and
 	// that the account may have in a month.
-	InvocationsPerSecond            int `json:"invocationsPerSecond,omitempty"`
-	InvocationsPerSecondPerFunction int `json:"invocationsPerSecondPerFunction,omitempty"`
-	InvocationsPerSecondPerClient   int `json:"invocationsPerSecondPerClient,omitempty"`
-	InvocationsPerMonth             int `json:"invocationsPerMonth,omitempty"`
+	InvocationsPerSecond            int `json:"invocationsPerSecond,omitempty"`            // invocations it may begin in a second
+	InvocationsPerSecondPerFunction int `json:"invocationsPerSecondPerFunction,omitempty"` // and of one function
+	InvocationsPerSecondPerClient   int `json:"invocationsPerSecondPerClient,omitempty"`   // and by one client, token or user
+	InvocationsPerMonth             int `json:"invocationsPerMonth,omitempty"`             // invocations it may have in a month
 }
 
-// Over is l with the account's own limits in place.
+// Names lists what limits an account can have of its own.
+func (a AccountLimits) Names() []string {
+	t := reflect.TypeOf(a)
+	names := make([]string, t.NumField())
+	for i := range names {
+		names[i], _, _ = strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	}
+	return names
+}
+
+// Of is the limit of that name; 0 when there is none of its own.
+func (a AccountLimits) Of(name string) int {
+	if i := slices.Index(a.Names(), name); i >= 0 {
+		return int(reflect.ValueOf(a).Field(i).Int())
+	}
+	return 0
+}
+
+// Over is l with the account's own limits in place, as far as they are tighter.
 func (a AccountLimits) Over(l Limits) Limits {
-	for _, m := range []struct {
-		own int
-		to  *int
-	}{
-		{a.FunctionsPerAccount, &l.FunctionsPerAccount},
-		{a.ConcurrentDeployments, &l.ConcurrentDeployments},
-		{a.VersionsPerFunction, &l.VersionsPerFunction},
-		{a.DeploymentsPerFunction, &l.DeploymentsPerFunction},
-		{a.PayloadBytes, &l.PayloadBytes},
-		{a.InvocationsPerSecond, &l.InvocationsPerSecond},
-		{a.InvocationsPerSecondPerFunction, &l.InvocationsPerSecondPerFunction},
-		{a.InvocationsPerSecondPerClient, &l.InvocationsPerSecondPerClient},
-		{a.InvocationsPerMonth, &l.InvocationsPerMonth},
-	} {
-		if m.own != 0 {
-			*m.to = m.own
+	v := reflect.ValueOf(&l).Elem()
+	for i := range v.NumField() {
+		if own := a.Of(v.Type().Field(i).Tag.Get("yaml")); own != 0 {
+			v.Field(i).SetInt(int64(Tighter(own, int(v.Field(i).Int()))))
 		}
 	}
 	return l
@@ -78,23 +94,13 @@ func (a AccountLimits) Over(l Limits) Limits {
 // With is a with the limits of change in place, by their names; 0 takes the
 // server's. It returns CodeValidation for a name that no limit has.
 func (a AccountLimits) With(change map[string]int) (AccountLimits, error) {
-	v := reflect.ValueOf(&a).Elem()
-	var names []string
-	set := 0
-	for i := range v.NumField() {
-		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-		names = append(names, name)
-		if n, ok := change[name]; ok {
-			v.Field(i).SetInt(int64(n))
-			set++
+	names := a.Names()
+	for _, name := range slices.Sorted(maps.Keys(change)) {
+		i := slices.Index(names, name)
+		if i < 0 {
+			return a, Errorf(CodeValidation, "an account has no limit %.50q; it has %s", name, strings.Join(names, ", "))
 		}
-	}
-	if set < len(change) {
-		for _, name := range slices.Sorted(maps.Keys(change)) {
-			if !slices.Contains(names, name) {
-				return a, Errorf(CodeValidation, "an account has no limit %.50q; it has %s", name, strings.Join(names, ", "))
-			}
-		}
+		reflect.ValueOf(&a).Elem().Field(i).SetInt(int64(change[name]))
 	}
 	return a, nil
 }
@@ -104,22 +110,9 @@ const maxAccountLimit = 1 << 30
 
 // Validate returns CodeValidation unless every limit is 0 or a number that can be meant.
 func (a AccountLimits) Validate() error {
-	for _, m := range []struct {
-		name string
-		own  int
-	}{
-		{"functionsPerAccount", a.FunctionsPerAccount},
-		{"concurrentDeployments", a.ConcurrentDeployments},
-		{"versionsPerFunction", a.VersionsPerFunction},
-		{"deploymentsPerFunction", a.DeploymentsPerFunction},
-		{"payloadBytes", a.PayloadBytes},
-		{"invocationsPerSecond", a.InvocationsPerSecond},
-		{"invocationsPerSecondPerFunction", a.InvocationsPerSecondPerFunction},
-		{"invocationsPerSecondPerClient", a.InvocationsPerSecondPerClient},
-		{"invocationsPerMonth", a.InvocationsPerMonth},
-	} {
-		if m.own < 0 || m.own > maxAccountLimit {
-			return Errorf(CodeValidation, "the limit %s is %d; it must be from 1 to %d, or 0 to take the server's", m.name, m.own, maxAccountLimit)
+	for _, name := range a.Names() {
+		if own := a.Of(name); own < 0 || own > maxAccountLimit {
+			return Errorf(CodeValidation, "the limit %s is %d; it must be from 1 to %d, or 0 to take the server's", name, own, maxAccountLimit)
 		}
 	}
 	return nil
@@ -136,7 +129,7 @@ func (a *Account) Validate() error {
 	if n := len([]rune(a.Name)); n == 0 || n > maxAccountName {
 		return Errorf(CodeValidation, "an account needs a name of 1 to %d characters", maxAccountName)
 	}
-	if a.Generation != GenerationV1 && a.Generation != GenerationV2 {
+	if !slices.Contains(Generations, a.Generation) {
 		return Errorf(CodeValidation, "the generation is V1 or V2, not %.20q", a.Generation)
 	}
 	return a.Limits.Validate()

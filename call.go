@@ -15,6 +15,9 @@ const (
 	CallFailed  CallOutcome = "failed"  // the name or the host did not answer
 )
 
+// CallOutcomes lists the outcomes of calls.
+var CallOutcomes = []CallOutcome{CallOK, CallRefused, CallLimited, CallFailed}
+
 // Call is the record of one outbound call that a function made: a request
 // where its method and status are visible to the worker, a connection
 // otherwise. It holds no path, header or body: those may be secret.

@@ -15,6 +15,9 @@ const (
 	DeploymentFailed     DeploymentState = "failed"
 )
 
+// DeploymentStates lists the states of deployments.
+var DeploymentStates = []DeploymentState{Deploying, Redeploying, DeploymentSuccessful, DeploymentFailed}
+
 // Deployment is one version made live, or the attempt.
 type Deployment struct {
 	ID            string // UUID

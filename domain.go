@@ -3,7 +3,6 @@ package convoke
 import (
 	"context"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -102,15 +101,6 @@ func (d *Domain) String() string {
 		return d.Name
 	}
 	return d.Name + ":" + strconv.Itoa(d.Port)
-}
-
-// AllowedBy returns the first of the entries that covers host and port, or nil.
-func AllowedBy(domains []*Domain, host string, port int) *Domain {
-	i := slices.IndexFunc(domains, func(d *Domain) bool { return d.Allows(host, port) })
-	if i < 0 {
-		return nil
-	}
-	return domains[i]
 }
 
 // DomainStore keeps the allow-lists.

@@ -67,11 +67,11 @@ type Error struct {
 
 // Problem is one finding of the build, in the developer's own file and lines.
 type Problem struct {
-	File     string `json:"file"`
-	Line     int    `json:"line"`   // from 1
-	Column   int    `json:"column"` // from 1
-	Text     string `json:"text"`
-	LineText string `json:"lineText,omitempty"`
+	File     string `json:"file"`               // path of the module
+	Line     int    `json:"line"`               // from 1
+	Column   int    `json:"column"`             // from 1
+	Text     string `json:"text"`               // what is wrong
+	LineText string `json:"lineText,omitempty"` // the line
 }
 
 func (e *Error) Error() string {

@@ -17,6 +17,9 @@ const (
 	OutcomeUnknown         Outcome = "UNKNOWN"
 )
 
+// Outcomes lists the outcomes, in the order of a histogram's columns.
+var Outcomes = []Outcome{OutcomeUnknown, OutcomeSucceeded, OutcomeCodingFailure, OutcomePlatformFailure, OutcomeTimeout}
+
 // OutcomeOf classifies an invocation's error.
 func OutcomeOf(code Code) Outcome {
 	switch code {

@@ -29,6 +29,9 @@ const (
 	SourcePlatform LogSource = "platform" // Convoke itself: dropped entries, a worker's death
 )
 
+// LogSources lists the sources of log entries.
+var LogSources = []LogSource{SourceConsole, SourceStdout, SourceStderr, SourcePlatform}
+
 // LogEntry is one line that a function wrote, or that the platform wrote about it.
 type LogEntry struct {
 	Seq        int64 // set by the store, grows

@@ -41,6 +41,13 @@ const (
 	PermAccountManage  Permission = "account:manage" // all accounts of the server and their limits
 )
 
+// Permissions lists the permissions.
+var Permissions = []Permission{
+	PermFunctionRead, PermFunctionWrite, PermFunctionDeploy, PermFunctionInvoke, PermLogRead, PermReportRead, PermScheduleRead, PermScheduleWrite,
+	PermDomainRead, PermDomainWrite, PermSecretRead, PermSecretWrite, PermActivityRead, PermAccountRead, PermAccountWrite,
+	PermTokenWrite, PermUserWrite, PermClientWrite, PermAccountManage,
+}
+
 var (
 	readPermissions = []Permission{PermFunctionRead, PermLogRead, PermReportRead, PermScheduleRead, PermAccountRead}
 	lookPermissions = append(slices.Clone(readPermissions), PermDomainRead, PermSecretRead, PermActivityRead)

@@ -84,6 +84,9 @@ const (
 	RunMissed   RunState = "missed" // it was due while no server ran
 )
 
+// RunStates lists the states of runs.
+var RunStates = []RunState{RunClaimed, RunStarted, RunFinished, RunMissed}
+
 // ScheduleRun is one time that a schedule was due.
 type ScheduleRun struct {
 	AccountID  string

@@ -19,6 +19,9 @@ const (
 	SecretJSON   SecretType = "JSON"
 )
 
+// SecretTypes lists the types of secrets.
+var SecretTypes = []SecretType{SecretString, SecretNumber, SecretJSON}
+
 // StoredSecret is a named value of an account as it is kept: sealed. The value
 // itself is a [Secret] and never stands in a store.
 type StoredSecret struct {
@@ -80,7 +83,7 @@ func (t SecretType) Validate(value Secret) error {
 	text := value.Reveal()
 	n := len([]rune(text))
 	switch {
-	case t != SecretString && t != SecretNumber && t != SecretJSON:
+	case !slices.Contains(SecretTypes, t):
 		return Errorf(CodeValidation, "the type of a secret is String, Number or JSON, not %.40q", string(t))
 	case n == 0:
 		return Errorf(CodeValidation, "the secret has no value; give one in the member value")

@@ -18,6 +18,9 @@ const (
 	ContractV2 Contract = "v2" // async function lambda(input), ES module
 )
 
+// Contracts lists the contracts.
+var Contracts = []Contract{ContractV1, ContractV2}
+
 // Language is what the source is written in.
 type Language string
 
@@ -25,6 +28,9 @@ const (
 	JavaScript Language = "javascript"
 	TypeScript Language = "typescript"
 )
+
+// Languages lists the languages.
+var Languages = []Language{JavaScript, TypeScript}
 
 // Version is one immutable saved state of a function's code and settings (the
 // reference calls it manifest). The one exception: version 1 is created empty
@@ -106,10 +112,10 @@ func (v *Version) Validate(l Limits) error {
 	if len(v.Files) > l.FilesPerFunction {
 		return Errorf(CodeValidation, "the function has %d further files; at most %d are allowed", len(v.Files), l.FilesPerFunction)
 	}
-	if v.Language != JavaScript && v.Language != TypeScript {
+	if !slices.Contains(Languages, v.Language) {
 		return Errorf(CodeValidation, "the language is javascript or typescript, not %q", v.Language)
 	}
-	if v.Contract != "" && v.Contract != ContractV1 && v.Contract != ContractV2 {
+	if v.Contract != "" && !slices.Contains(Contracts, v.Contract) {
 		return Errorf(CodeValidation, "the contract is v1 or v2, not %q; leave it out to detect it from the code", v.Contract)
 	}
 	if v.Runtime != "" && !HasRuntime(v.Runtime) {

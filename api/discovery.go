@@ -8,7 +8,7 @@ type BaseURIs struct {
 
 // BaseURI says where one service of an account is.
 type BaseURI struct {
-	Service string `json:"service"`
-	Account string `json:"account"`
+	Service string `json:"service"` // such as faasGW
+	Account string `json:"account"` // id of the account
 	BaseURI string `json:"baseURI"` // a bare host name
 }

@@ -5,7 +5,7 @@ import "convoke"
 // Domain is an entry of the account's allow-list: a place that its functions
 // may call.
 type Domain struct {
-	ID        string `json:"id"`
+	ID        string `json:"id"`             // what it is removed by
 	Domain    string `json:"domain"`         // the entry as text, such as "*.example.com:8443"
 	Name      string `json:"name"`           // without the port
 	Port      int    `json:"port,omitempty"` // absent: 80 and 443
@@ -22,5 +22,5 @@ func NewDomain(d *convoke.Domain) Domain {
 // "*.example.com" for all names below one, and a port if it is neither 80 nor
 // 443, "api.example.com:8443".
 type AddDomainRequest struct {
-	Domain string `json:"domain"`
+	Domain string `json:"domain"` // such as api.example.com, *.example.com or api.example.com:8443
 }

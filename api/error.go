@@ -18,8 +18,8 @@ const StatusCustomerCode = 901
 
 // Error is the body of every failed request of the V2 dialect.
 type Error struct {
-	Code      convoke.Code      `json:"code"`
-	Message   string            `json:"message"`
+	Code      convoke.Code      `json:"code"`                // stable, one of docs/errors.md; more may come
+	Message   string            `json:"message"`             // for people: what is wrong and what to do
 	ErrorLogs []LogLine         `json:"errorLogs,omitempty"` // what the function wrote before it failed
 	Problems  []convoke.Problem `json:"problems,omitempty"`  // where in the source
 	ErrorID   string            `json:"errorId,omitempty"`   // finds an internal error in the server's log
@@ -28,9 +28,9 @@ type Error struct {
 // ErrorV1 is the body of every failed request of the V1 dialect, with exactly
 // these members: a client of the reference refuses others.
 type ErrorV1 struct {
-	ErrorCode string    `json:"errorCode"`
-	ErrorMsg  string    `json:"errorMsg"`
-	ErrorLogs []LogLine `json:"errorLogs,omitempty"`
+	ErrorCode string    `json:"errorCode"`           // stable, one of docs/errors.md; more may come
+	ErrorMsg  string    `json:"errorMsg"`            // for people: what is wrong and what to do
+	ErrorLogs []LogLine `json:"errorLogs,omitempty"` // what the function wrote before it failed, or where in the source
 }
 
 // NewError is the V2 body of err. errorID may be "".

@@ -9,10 +9,10 @@ import (
 // LogLine is a log entry as tests and errors carry it, with exactly the
 // reference's members.
 type LogLine struct {
-	Level     string          `json:"level"` // Debug, Info, Warn, Error
-	Message   string          `json:"message"`
-	Extras    json.RawMessage `json:"extras"`    // an array
-	Timestamp int64           `json:"timestamp"` // Unix milliseconds
+	Level     string          `json:"level" enum:"logLevel"` // how important it is
+	Message   string          `json:"message"`               // the text
+	Extras    json.RawMessage `json:"extras"`                // an array of further values
+	Timestamp int64           `json:"timestamp"`             // Unix milliseconds
 }
 
 // LogLines converts entries; nil becomes an empty list.
@@ -33,15 +33,15 @@ func extras(raw json.RawMessage) json.RawMessage {
 
 // LogEntry is one line of a function's log.
 type LogEntry struct {
-	ID           int64           `json:"id"` // grows; the "after" of the next query and the id of a stream's event
-	FunctionUUID string          `json:"functionUuid"`
-	Version      int             `json:"version"`
-	RequestID    string          `json:"requestId,omitempty"`
-	Timestamp    Time            `json:"timestamp,omitzero"`
-	Level        string          `json:"level"`  // Debug, Info, Warn, Error
-	Source       string          `json:"source"` // console, stdout, stderr, platform
-	Message      string          `json:"message"`
-	Extras       json.RawMessage `json:"extras"` // an array
+	ID           int64           `json:"id"`                      // grows; the "after" of the next query and the id of a stream's event
+	FunctionUUID string          `json:"functionUuid"`            // of the function
+	Version      int             `json:"version"`                 // of the function
+	RequestID    string          `json:"requestId,omitempty"`     // of the invocation; absent: outside of one
+	Timestamp    Time            `json:"timestamp,omitzero"`      // when it was written
+	Level        string          `json:"level" enum:"logLevel"`   // how important it is
+	Source       string          `json:"source" enum:"logSource"` // who wrote it
+	Message      string          `json:"message"`                 // the text
+	Extras       json.RawMessage `json:"extras"`                  // an array of further values
 }
 
 // NewLogEntry converts e.

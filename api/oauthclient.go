@@ -3,14 +3,14 @@ package api
 // Client describes an OAuth client without its secrets.
 type Client struct {
 	Tagged
-	ID           string         `json:"id"` // the client_id
-	Name         string         `json:"name"`
-	Public       bool           `json:"public"` // has no secret, proves itself by PKCE
-	Disabled     bool           `json:"disabled"`
-	GrantTypes   []string       `json:"grantTypes"` // client_credentials, authorization_code
-	Scopes       []string       `json:"scopes"`
-	RedirectURIs []string       `json:"redirectUris"`
-	Secrets      []ClientSecret `json:"secrets"` // the newest first
+	ID           string         `json:"id"`                          // the client_id
+	Name         string         `json:"name"`                        // what people call it; unique in the account
+	Public       bool           `json:"public"`                      // has no secret, proves itself by PKCE
+	Disabled     bool           `json:"disabled"`                    // it gets no tokens, and those it has are refused
+	GrantTypes   []string       `json:"grantTypes" enum:"grantType"` // how it may get tokens
+	Scopes       []string       `json:"scopes" enum:"scope"`         // what its tokens may do
+	RedirectURIs []string       `json:"redirectUris"`                // where users may be sent back to
+	Secrets      []ClientSecret `json:"secrets"`                     // the newest first
 	CreatedAt    Time           `json:"createdAt,omitzero"`
 	CreatedBy    string         `json:"createdBy"`
 	UpdatedAt    Time           `json:"updatedAt,omitzero"`
@@ -30,22 +30,22 @@ type ClientSecret struct {
 
 // CreateClientRequest registers a client.
 type CreateClientRequest struct {
-	Name         string   `json:"name"`
-	Public       bool     `json:"public,omitempty"`
-	GrantTypes   []string `json:"grantTypes"`
-	Scopes       []string `json:"scopes"`
-	RedirectURIs []string `json:"redirectUris,omitempty"` // for authorization_code
+	Name         string   `json:"name"`                                  // what people call it; unique in the account
+	Public       bool     `json:"public,omitempty"`                      // it can keep no secret and proves itself by PKCE
+	GrantTypes   []string `json:"grantTypes,omitempty" enum:"grantType"` // how it may get tokens; absent: client_credentials, of a public one authorization_code
+	Scopes       []string `json:"scopes,omitempty" enum:"scope"`         // what its tokens may do; absent: faas.lambda.invoke
+	RedirectURIs []string `json:"redirectUris,omitempty"`                // for authorization_code
 
 	InvocationsPerSecond int `json:"invocationsPerSecond,omitempty"` // 0: no limit of its own
 }
 
 // UpdateClientRequest changes a client. Absent members stay as they are.
 type UpdateClientRequest struct {
-	Name         *string   `json:"name,omitempty"`
-	Disabled     *bool     `json:"disabled,omitempty"`
-	GrantTypes   *[]string `json:"grantTypes,omitempty"`
-	Scopes       *[]string `json:"scopes,omitempty"`
-	RedirectURIs *[]string `json:"redirectUris,omitempty"`
+	Name         *string   `json:"name,omitempty"`                        // what people call it
+	Disabled     *bool     `json:"disabled,omitempty"`                    // whether its tokens are refused
+	GrantTypes   *[]string `json:"grantTypes,omitempty" enum:"grantType"` // how it may get tokens
+	Scopes       *[]string `json:"scopes,omitempty" enum:"scope"`         // what its tokens may do
+	RedirectURIs *[]string `json:"redirectUris,omitempty"`                // where users may be sent back to
 
 	InvocationsPerSecond *int `json:"invocationsPerSecond,omitempty"` // 0: no limit of its own
 }

@@ -33,6 +33,9 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (*convoke.Account,
 	if err := a.Validate(); err != nil {
 		return nil, none, err
 	}
+	if err := s.within(a.Limits); err != nil {
+		return nil, none, err
+	}
 	if in.Admin == "" {
 		if err := s.store.CreateAccount(ctx, a); err != nil {
 			return nil, none, err
@@ -47,7 +50,7 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (*convoke.Account,
 	if err := s.store.CreateAccount(ctx, a); err != nil {
 		return nil, none, err
 	}
-	if err := s.store.CreateUser(ctx, admin, maxUsers); err != nil {
+	if err := s.store.CreateUser(ctx, admin, in.Limits.Over(s.limits).UsersPerAccount); err != nil {
 		return nil, none, err
 	}
 	return a, password, s.reload(ctx)
@@ -76,7 +79,7 @@ var errSame = errors.New("nothing changes")
 
 // Update changes an account; it holds from the next request on. It returns the
 // account as it was and as it is, the same one when nothing changes,
-// CodeValidation for values that break a rule, CodeActionNotAllowed for
+// CodeValidation for values that break a rule or are beyond the server's, CodeActionNotAllowed for
 // disabling the operator's own account, and CodeNotFound.
 func (s *Service) Update(ctx context.Context, id string, c Change) (was, is *convoke.Account, err error) {
 	if c.Disabled != nil && *c.Disabled && id == convoke.DefaultAccountID {
@@ -93,6 +96,13 @@ func (s *Service) Update(ctx context.Context, id string, c Change) (was, is *con
 		}
 		if *a == before {
 			return errSame
+		}
+		changed, err := convoke.AccountLimits{}.With(c.Limits)
+		if err != nil {
+			return err
+		}
+		if err := s.within(changed); err != nil {
+			return err
 		}
 		a.UpdatedAt = time.Now().UTC()
 		return a.Validate()

@@ -101,7 +101,7 @@ func (s *Service) meant(ctx context.Context, in External) (*ExternalSession, err
 		return nil, err
 	}
 	u.ExternalID = in.ID
-	return &ExternalSession{User: u, New: true}, s.store.CreateUser(ctx, u, maxUsers)
+	return &ExternalSession{User: u, New: true}, s.store.CreateUser(ctx, u, s.LimitsOf(u.AccountID).UsersPerAccount)
 }
 
 // awaited reports whether an admin added u for somebody who has not been here.

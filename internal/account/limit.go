@@ -3,7 +3,7 @@ package account
 import (
 	"context"
 	"errors"
-	"reflect"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +25,22 @@ type meters struct {
 	clients quota.Meters
 	// Of the month under way: what the store has, and what came since.
 	stored, fresh atomic.Int64
+	// pace is looked at by one at a time.
+	paceMu sync.Mutex
+	pace   pace
+}
+
+// look lets the pace be known of an account that has no rate.
+func (m *meters) look() {
+	m.paceMu.Lock()
+	defer m.paceMu.Unlock()
+	m.pace.look(m.month(), time.Now())
+}
+
+func (m *meters) perSecond() int {
+	m.paceMu.Lock()
+	defer m.paceMu.Unlock()
+	return m.pace.perSecond(m.month(), time.Now())
 }
 
 func (m *meters) month() int64 { return m.stored.Load() + m.fresh.Load() }
@@ -60,6 +76,7 @@ func (s *Service) reload(ctx context.Context) error {
 			t.meters = new(meters)
 		}
 		t.stored.Store(used[a.ID])
+		t.look()
 		known[a.ID] = t
 		if old != nil && (*old)[a.ID] != nil && (*old)[a.ID].account.Disabled != a.Disabled {
 			switched = append(switched, a)
@@ -191,66 +208,25 @@ func (s *Service) Count(accountID string) {
 	}
 }
 
-// Limit is one limit of an account and what is used of it.
-type Limit struct {
-	Name  string
-	Limit int64  // 0 is none
-	Unit  string // "ms" for times, else ""
-	Used  *int   // nil where nothing is counted
+// InstancesOf is how many instances the account may have at a time by its own
+// limit; 0 when it has none.
+func (s *Service) InstancesOf(accountID string) int {
+	if t, ok := (*s.known.Load())[accountID]; ok {
+		return t.account.Limits.MaxInstancesPerAccount
+	}
+	return 0
 }
 
-// Report lists every limit of an account with what is used of it, in the order
-// of convoke.Limits. It returns the error of what counts.
-func (s *Service) Report(ctx context.Context, accountID string) ([]Limit, error) {
-	limits := s.LimitsOf(accountID)
-	var out []Limit
-	v := reflect.ValueOf(limits)
-	for i := range v.NumField() {
-		if !v.Field(i).CanInt() {
-			continue
-		}
-		l := Limit{Name: v.Type().Field(i).Tag.Get("yaml"), Limit: v.Field(i).Int()}
-		if d, ok := v.Field(i).Interface().(time.Duration); ok {
-			l.Limit, l.Unit = d.Milliseconds(), "ms"
-		}
-		out = append(out, l)
-	}
-	out = append(out, Limit{Name: "usersPerAccount", Limit: maxUsers})
-	used := s.usedNow(accountID, limits)
-	for i := range out {
-		if n, ok := used[out[i].Name]; ok {
-			out[i].Used = &n
-			continue
-		}
-		count, ok := s.used[out[i].Name]
-		if out[i].Name == "usersPerAccount" {
-			count, ok = s.countUsers, true
-		}
-		if !ok {
-			continue
-		}
-		n, err := count(ctx, accountID)
-		if err != nil {
-			return nil, err
-		}
-		out[i].Used = &n
-	}
-	return out, nil
-}
-
-// usedNow is what the account's invocations use: of a rate what is taken at
-// this moment, of that of clients by the busiest.
-func (s *Service) usedNow(accountID string, limits convoke.Limits) map[string]int {
-	t, ok := (*s.known.Load())[accountID]
-	if !ok {
+// within returns CodeValidation when a limit of an account's own is beyond the
+// server's: that would be a promise that nobody keeps.
+func (s *Service) within(own convoke.AccountLimits) error {
+	if s.foreign {
 		return nil
 	}
-	used := map[string]int{"invocationsPerMonth": int(t.month())}
-	if n := limits.InvocationsPerSecond; n > 0 {
-		used["invocationsPerSecond"] = t.rate.Used(n)
+	for _, l := range s.serverLimits() {
+		if n := own.Of(l.Name); l.Limit > 0 && int64(n) > l.Limit {
+			return convoke.Errorf(convoke.CodeValidation, "the limit %s is %d, beyond the server's own, %d; choose less, or raise it in the server's settings", l.Name, n, l.Limit)
+		}
 	}
-	if n := limits.InvocationsPerSecondPerClient; n > 0 {
-		used["invocationsPerSecondPerClient"] = t.clients.Most(n)
-	}
-	return used
+	return nil
 }

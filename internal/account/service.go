@@ -27,7 +27,8 @@ type Store interface {
 	PageSessions(ctx context.Context, accountID, userID string, last convoke.SessionsAt, p convoke.Page) ([]*convoke.Session, convoke.Mark, error)
 }
 
-// Used counts what an account has of something that is limited.
+// Used counts what an account has of something that is limited; less than 0 is
+// not counted now.
 type Used func(ctx context.Context, accountID string) (int, error)
 
 // Config is what a Service is made of. Store, Auth and Limits must be given.
@@ -41,6 +42,12 @@ type Config struct {
 	// Used counts by the name of a limit, as Limits spells it in YAML; limits
 	// without a counter are reported without what is used of them.
 	Used map[string]Used
+	// Bounds are the limits that other rooms keep, for the report and for what
+	// an account can have of its own.
+	Bounds []Bound
+	// Foreign is for who works on the data of a server whose settings are not
+	// known: an account's own limits are not compared with Limits then.
+	Foreign bool
 	// Refused is told of each invocation that Admit refuses; nil: nobody is.
 	Refused func(Refusal)
 	// Switched is told of an account that was disabled or enabled, here or by
@@ -59,6 +66,8 @@ type Service struct {
 	log       *slog.Logger
 	retention time.Duration
 	used      map[string]Used
+	bounds    []Bound
+	foreign   bool
 	refused   func(Refusal)
 	attempts  *attempts
 	lockouts  chan lockout // that Run has to record
@@ -82,7 +91,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	}
 	s := &Service{
 		store: c.Store, auth: c.Auth, limits: c.Limits, log: cmp.Or(c.Logger, slog.Default()),
-		retention: cmp.Or(c.ActivityRetention, 90*24*time.Hour), used: c.Used, refused: c.Refused, attempts: newAttempts(c.Now), lockouts: make(chan lockout, maxLockouts), switched: c.Switched,
+		retention: cmp.Or(c.ActivityRetention, 90*24*time.Hour), used: c.Used, bounds: c.Bounds, foreign: c.Foreign, refused: c.Refused, attempts: newAttempts(c.Now), lockouts: make(chan lockout, maxLockouts), switched: c.Switched,
 	}
 	return s, s.reload(ctx)
 }

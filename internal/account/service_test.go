@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"convoke"
+	"convoke/api"
 	"convoke/internal/account"
 	"convoke/internal/auth"
 	"convoke/internal/sqlstore"
@@ -256,8 +258,13 @@ func TestReport(t *testing.T) {
 	t.Parallel()
 	s := service(t, open(t, t.TempDir()), func(c *account.Config) {
 		c.Used = map[string]account.Used{"functionsPerAccount": func(context.Context, string) (int, error) { return 3, nil }}
+		c.Bounds = []account.Bound{
+			{Name: "usersPerRoom", About: "users of a room", Limit: 7, Used: func(context.Context, string) (int, error) { return 2, nil }},
+			{Name: "maxInstancesPerAccount", About: "instances", Limit: 20},
+			{Name: "notNow", About: "things that are not counted now", Limit: 9, Used: func(context.Context, string) (int, error) { return -1, nil }},
+		}
 	})
-	if _, _, err := s.Create(t.Context(), account.CreateInput{ID: "1", Admin: "ann", Limits: convoke.AccountLimits{FunctionsPerAccount: 9, InvocationsPerSecond: 5}}); err != nil {
+	if _, _, err := s.Create(t.Context(), account.CreateInput{ID: "1", Admin: "ann", Limits: convoke.AccountLimits{FunctionsPerAccount: 9, InvocationsPerSecond: 5, MaxInstancesPerAccount: 3}}); err != nil {
 		t.Fatal(err)
 	}
 	limits, err := s.Report(t.Context(), "1")
@@ -273,15 +280,112 @@ func TestReport(t *testing.T) {
 		got[l.Name] = fmt.Sprint(l.Limit, l.Unit, " ", used)
 	}
 	for name, want := range map[string]string{
-		"functionsPerAccount": "9 3", "usersPerAccount": "1000 1", "invocationsPerSecond": "5 0", "invocationsPerMonth": "0 0", "invocationsPerSecondPerFunction": "0 -", "maxTimeout": "300000ms -", "payloadBytes": "1048576 -",
+		"functionsPerAccount": "9 3", "usersPerAccount": "1000 1", "invocationsPerSecond": "5 0", "invocationsPerMonth": "0 0", "invocationsPerSecondPerFunction": "0 -", "maxTimeout": "300000ms -", "payloadBytes": "1048576bytes -",
+		"usersPerRoom": "7 2", "maxInstancesPerAccount": "3 -", "notNow": "9 -",
 	} {
 		if got[name] != want {
 			t.Errorf("%s: %q, want %q", name, got[name], want)
 		}
 	}
-	if got[""] != "" {
-		t.Error("a limit has no name")
+	settable := 0
+	for _, l := range limits {
+		if l.Name == "" || l.Description == "" || l.Unit != "" && !slices.Contains(api.LimitUnits, l.Unit) {
+			t.Errorf("the limit %+v needs a name, what it is, and one of the units", l)
+		}
+		if l.Settable {
+			settable++
+		}
 	}
+	if names := (convoke.AccountLimits{}).Names(); settable != len(names) {
+		t.Errorf("%d limits can be set for an account; those are %q", settable, names)
+	}
+}
+
+// TestWithinTheServers: an account has no more than the server allows, however
+// the two came to be.
+func TestWithinTheServers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	tight := func(c *account.Config) {
+		c.Limits.UsersPerAccount, c.Limits.InvocationsPerMonth = 5, 100
+		c.Bounds = []account.Bound{{Name: "maxInstancesPerAccount", About: "instances", Limit: 20}}
+	}
+	s := service(t, open(t, dir), tight)
+	for _, beyond := range []convoke.AccountLimits{{UsersPerAccount: 6}, {InvocationsPerMonth: 101}, {MaxInstancesPerAccount: 21}, {UsersPerAccount: -1}} {
+		if _, _, err := s.Create(t.Context(), account.CreateInput{ID: "1", Limits: beyond}); convoke.ErrorCode(err) != convoke.CodeValidation {
+			t.Errorf("%+v: %v, want CodeValidation", beyond, err)
+		}
+	}
+	if _, _, err := s.Create(t.Context(), account.CreateInput{ID: "1", Limits: convoke.AccountLimits{UsersPerAccount: 5, InvocationsPerSecond: 1 << 20, MaxInstancesPerAccount: 20}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Update(t.Context(), "1", account.Change{Limits: map[string]int{"usersPerAccount": 6}}); convoke.ErrorCode(err) != convoke.CodeValidation {
+		t.Errorf("an update beyond it: %v, want CodeValidation", err)
+	}
+	if got := s.LimitsOf("1"); got.UsersPerAccount != 5 || got.InvocationsPerSecond != 1<<20 || got.InvocationsPerMonth != 100 || s.InstancesOf("1") != 20 {
+		t.Errorf("limits %+v, %d instances", got, s.InstancesOf("1"))
+	}
+	// The server's were lowered since, or somebody without them set the account's.
+	local := service(t, open(t, dir), tight, func(c *account.Config) { c.Foreign = true })
+	if _, _, err := local.Update(t.Context(), "1", account.Change{Limits: map[string]int{"usersPerAccount": 50}}); err != nil {
+		t.Error(err)
+	}
+	if got := local.LimitsOf("1").UsersPerAccount; got != 5 {
+		t.Errorf("%d users, want the server's 5", got)
+	}
+}
+
+// TestPace: without a rate it is counted what begins in a second, without a
+// part of it on the way of an invocation.
+func TestPace(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := service(t, open(t, dir))
+		if _, _, err := s.Create(t.Context(), account.CreateInput{ID: "1"}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- s.Run(ctx) }()
+		pace := func() int {
+			t.Helper()
+			limits, err := s.Report(t.Context(), "1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range limits {
+				if l.Name == "invocationsPerSecond" && l.Used != nil {
+					return *l.Used
+				}
+			}
+			t.Fatal("the report does not say")
+			return 0
+		}
+		if got := pace(); got != 0 {
+			t.Errorf("%d a second before the first", got)
+		}
+		time.Sleep(time.Second / 2) // never at the moment of a look
+		for range 75 {
+			time.Sleep(time.Second)
+			for range 7 {
+				s.Count("1")
+			}
+		}
+		synctest.Wait()
+		if got := pace(); got != 7 && got != 8 {
+			t.Errorf("%d a second, want 7", got)
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if got := pace(); got != 0 {
+			t.Errorf("%d a second two minutes after the last", got)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestExpiry removes old activities and sessions that are over, hour by hour.

@@ -14,9 +14,6 @@ import (
 	"convoke/internal/auth"
 )
 
-// maxUsers bounds the people of one account.
-const maxUsers = 1000
-
 // UserInput describes a new user.
 type UserInput struct {
 	LoginName string
@@ -44,7 +41,7 @@ func (s *Service) CreateUser(ctx context.Context, by *convoke.Principal, in User
 	if err != nil {
 		return nil, convoke.Secret{}, err
 	}
-	if err := s.store.CreateUser(ctx, u, maxUsers); err != nil {
+	if err := s.store.CreateUser(ctx, u, s.LimitsOf(u.AccountID).UsersPerAccount); err != nil {
 		return nil, convoke.Secret{}, err
 	}
 	return u, password, nil

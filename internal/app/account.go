@@ -19,40 +19,6 @@ import (
 	"convoke/internal/sqlstore"
 )
 
-// usedBy counts what accounts have of what is limited, by the name of the limit.
-func usedBy(store *sqlstore.Store) map[string]account.Used {
-	return map[string]account.Used{
-		"functionsPerAccount": func(ctx context.Context, accountID string) (int, error) {
-			total, _, err := store.CountFunctions(ctx, accountID)
-			return total, err
-		},
-		"concurrentDeployments": func(ctx context.Context, accountID string) (int, error) {
-			// Over all accounts there are no more than are under way at this moment.
-			busy, err := store.ListBusyFunctions(ctx)
-			n := 0
-			for _, f := range busy {
-				if f.AccountID == accountID && f.PendingDeploymentID != "" {
-					n++
-				}
-			}
-			return n, err
-		},
-		"domainsPerAccount": counted(store.ListDomains),
-		"secretsPerAccount": counted(store.ListSecrets),
-		"schedulesPerAccount": counted(func(ctx context.Context, accountID string) ([]*convoke.Schedule, error) {
-			return store.ListSchedules(ctx, accountID, "")
-		}),
-	}
-}
-
-// counted counts what a list has: these lists are short.
-func counted[T any](list func(ctx context.Context, accountID string) ([]T, error)) account.Used {
-	return func(ctx context.Context, accountID string) (int, error) {
-		all, err := list(ctx, accountID)
-		return len(all), err
-	}
-}
-
 // switched follows an account that was disabled or enabled: its processes end,
 // or those that its functions keep start again.
 func (a *App) switched(accountID string, enabled bool) {
@@ -103,7 +69,7 @@ func OpenAccounts(ctx context.Context, dataDir string) (*LocalAccounts, error) {
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	service, err := account.New(ctx, account.Config{Store: store, Auth: a, Limits: convoke.DefaultLimits(), Logger: silent})
+	service, err := account.New(ctx, account.Config{Store: store, Auth: a, Limits: convoke.DefaultLimits(), Foreign: true, Logger: silent})
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}

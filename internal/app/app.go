@@ -147,7 +147,7 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 		return err
 	}
 	a.account, err = account.New(ctx, account.Config{Store: a.store, Auth: a.auth, Limits: cfg.Limits, Logger: a.log,
-		ActivityRetention: cfg.ActivityRetention, Used: usedBy(a.store), Switched: a.switched,
+		ActivityRetention: cfg.ActivityRetention, Used: a.usedBy(), Bounds: a.bounds(), Switched: a.switched,
 		Refused: func(r account.Refusal) { a.telemetry.Refused(string(r)) }})
 	if err != nil {
 		return err
@@ -159,7 +159,7 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	if a.egress, err = a.newEgress(); err != nil {
 		return err
 	}
-	a.domain = domain.New(domain.Config{Store: a.store, Limits: cfg.Limits, Changed: a.egress.Changed})
+	a.domain = domain.New(domain.Config{Store: a.store, Limits: cfg.Limits, LimitsOf: a.account.LimitsOf, Changed: a.egress.Changed})
 	a.fleet, err = worker.NewFleet(worker.Config{
 		Runtimes: runtimes, Dir: filepath.Join(cfg.Data, "runtime"), Sandbox: box, Groups: groups, Egress: a.egress, Sink: a.runlog, Logger: a.log,
 		OnExit: func(e worker.Exit) { a.telemetry.WorkerDied(string(e.Reason)) },
@@ -169,7 +169,7 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	}
 	a.pool = pool.New(pool.Config[*worker.Worker]{
 		Starter: a.fleet, DefaultRuntime: convoke.DefaultRuntime, BlankMemoryMiB: cfg.Limits.DefaultMemory, Blanks: cfg.Blanks,
-		MaxInstances: cfg.MaxInstances, MaxInstancesPerAccount: cfg.MaxInstancesPerAccount,
+		MaxInstances: cfg.MaxInstances, MaxInstancesPerAccount: cfg.MaxInstancesPerAccount, InstancesOf: a.account.InstancesOf,
 		MaxWaiters: cfg.MaxWaiters, MaxWait: cfg.MaxWait, MemoryMiB: cfg.MemoryMiB,
 		Grace: cfg.ShutdownGrace, Behind: a.fleet.Behind, Logger: a.log,
 		Observer: pool.Observer{Refused: func(r pool.Refusal) { a.telemetry.Refused(string(r)) }},
@@ -182,11 +182,11 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 		Limits: cfg.Limits, Domain: localAddress(a.Addr()), Refused: a.telemetry.Refused, Enabled: a.account.Enabled,
 	})
 	a.function = function.New(function.Config{Store: a.store, Runner: a.invoke, Limits: cfg.Limits, LimitsOf: a.account.LimitsOf, Logger: a.log})
-	a.secret, err = secret.New(ctx, secret.Config{Store: a.store, Dir: filepath.Join(cfg.Data, "keys"), Limits: cfg.Limits, Logger: a.log})
+	a.secret, err = secret.New(ctx, secret.Config{Store: a.store, Dir: filepath.Join(cfg.Data, "keys"), Limits: cfg.Limits, LimitsOf: a.account.LimitsOf, Logger: a.log})
 	if err != nil {
 		return err
 	}
-	a.schedule = schedule.New(schedule.Config{Store: a.store, Invoker: a.invoke, Limits: cfg.Limits, Logger: a.log, Drain: a.drain})
+	a.schedule = schedule.New(schedule.Config{Store: a.store, Invoker: a.invoke, Limits: cfg.Limits, LimitsOf: a.account.LimitsOf, Logger: a.log, Drain: a.drain})
 	gw := gateway.New(gateway.Config{Invoker: a.invoke, Dispatcher: event.New(a.invoke), Limits: cfg.Limits, Accounts: a.account})
 	identity, err := identityOf(cfg.OIDC)
 	if err != nil {

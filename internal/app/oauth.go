@@ -26,6 +26,7 @@ func (a *App) wireOAuth() error {
 	}
 	a.oauth, err = oauth.New(oauth.Config{
 		Store: a.store, Keys: keys, Logger: a.log, TokenLifetime: c.TokenLifetime, Issuer: a.issuer(), People: people{a},
+		MaxClients: func(accountID string) int { return a.account.LimitsOf(accountID).ClientsPerAccount },
 	})
 	return err
 }

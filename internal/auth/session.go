@@ -25,7 +25,8 @@ const (
 	// site can have the cookie sent along, but cannot know what stands here.
 	CSRFHeader = "X-CSRF-Token"
 
-	sessionsPerUser = 20
+	// SessionsPerUser is how many sessions a user has; the oldest end for more.
+	SessionsPerUser = 20
 	maxAgent        = 200
 )
 
@@ -57,7 +58,7 @@ func (a *Auth) StartSession(ctx context.Context, u *convoke.User, from, agent st
 		ID: uuid.NewString(), AccountID: u.AccountID, UserID: u.ID, BearerHash: bearerHash[:], CookieHash: cookieHash[:],
 		From: from, Agent: string(runes[:min(len(runes), maxAgent)]), CreatedAt: now, LastUsedAt: now, ExpiresAt: now.Add(a.life),
 	}
-	if err := a.people.CreateSession(ctx, s, sessionsPerUser); err != nil {
+	if err := a.people.CreateSession(ctx, s, SessionsPerUser); err != nil {
 		return nil, err
 	}
 	return &SignedIn{Session: s, Bearer: convoke.NewSecret(bearer), Cookie: convoke.NewSecret(cookie), CSRF: csrfOf(cookie)}, nil

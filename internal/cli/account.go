@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -59,25 +58,32 @@ func (a *app) accountFlags(cmd *cobra.Command) func(do func(ctx context.Context,
 	}
 }
 
-// limitFlags are the flags of the limits that an account can have of its own.
+// limitFlags are the flags of the limits that an account can have of its own:
+// the flag, the limit's name, what it is, and how it is shown.
 var limitFlags = []struct {
-	name, about string
-	of          func(*convoke.AccountLimits) *int
+	flag, name, about, title string
+	of                       func(*convoke.AccountLimits) *int
 }{
-	{"functions", "functions it may have", func(l *convoke.AccountLimits) *int { return &l.FunctionsPerAccount }},
-	{"concurrent-deployments", "deployments under way", func(l *convoke.AccountLimits) *int { return &l.ConcurrentDeployments }},
-	{"versions", "versions kept of a function", func(l *convoke.AccountLimits) *int { return &l.VersionsPerFunction }},
-	{"deployments", "deployments kept of a function", func(l *convoke.AccountLimits) *int { return &l.DeploymentsPerFunction }},
-	{"payload-bytes", "bytes of an invocation's body", func(l *convoke.AccountLimits) *int { return &l.PayloadBytes }},
-	{"invocations-per-second", "invocations it may begin in a second", func(l *convoke.AccountLimits) *int { return &l.InvocationsPerSecond }},
-	{"invocations-per-second-per-function", "and of one function", func(l *convoke.AccountLimits) *int { return &l.InvocationsPerSecondPerFunction }},
-	{"invocations-per-second-per-client", "and by one client, token or user", func(l *convoke.AccountLimits) *int { return &l.InvocationsPerSecondPerClient }},
-	{"invocations-per-month", "invocations it may have in a month", func(l *convoke.AccountLimits) *int { return &l.InvocationsPerMonth }},
+	{"functions", "functionsPerAccount", "functions it may have", "FUNCTIONS", func(l *convoke.AccountLimits) *int { return &l.FunctionsPerAccount }},
+	{"users", "usersPerAccount", "users it may have", "USERS", func(l *convoke.AccountLimits) *int { return &l.UsersPerAccount }},
+	{"clients", "clientsPerAccount", "OAuth clients it may have", "CLIENTS", func(l *convoke.AccountLimits) *int { return &l.ClientsPerAccount }},
+	{"domains", "domainsPerAccount", "allowed domains it may have", "DOMAINS", func(l *convoke.AccountLimits) *int { return &l.DomainsPerAccount }},
+	{"secrets", "secretsPerAccount", "secrets it may have", "SECRETS", func(l *convoke.AccountLimits) *int { return &l.SecretsPerAccount }},
+	{"schedules", "schedulesPerAccount", "schedules it may have", "SCHEDULES", func(l *convoke.AccountLimits) *int { return &l.SchedulesPerAccount }},
+	{"instances", "maxInstancesPerAccount", "instances of its functions at a time", "INSTANCES", func(l *convoke.AccountLimits) *int { return &l.MaxInstancesPerAccount }},
+	{"concurrent-deployments", "concurrentDeployments", "deployments under way", "CONCURRENT DEPLOYMENTS", func(l *convoke.AccountLimits) *int { return &l.ConcurrentDeployments }},
+	{"versions", "versionsPerFunction", "versions kept of a function", "VERSIONS PER FUNCTION", func(l *convoke.AccountLimits) *int { return &l.VersionsPerFunction }},
+	{"deployments", "deploymentsPerFunction", "deployments kept of a function", "DEPLOYMENTS PER FUNCTION", func(l *convoke.AccountLimits) *int { return &l.DeploymentsPerFunction }},
+	{"payload-bytes", "payloadBytes", "bytes of an invocation's body", "PAYLOAD BYTES", func(l *convoke.AccountLimits) *int { return &l.PayloadBytes }},
+	{"invocations-per-second", "invocationsPerSecond", "invocations it may begin in a second", "INVOCATIONS PER SECOND", func(l *convoke.AccountLimits) *int { return &l.InvocationsPerSecond }},
+	{"invocations-per-second-per-function", "invocationsPerSecondPerFunction", "and of one function", "PER FUNCTION", func(l *convoke.AccountLimits) *int { return &l.InvocationsPerSecondPerFunction }},
+	{"invocations-per-second-per-client", "invocationsPerSecondPerClient", "and by one client, token or user", "PER CLIENT", func(l *convoke.AccountLimits) *int { return &l.InvocationsPerSecondPerClient }},
+	{"invocations-per-month", "invocationsPerMonth", "invocations it may have in a month", "INVOCATIONS PER MONTH", func(l *convoke.AccountLimits) *int { return &l.InvocationsPerMonth }},
 }
 
 func addLimitFlags(cmd *cobra.Command, to *convoke.AccountLimits) {
 	for _, f := range limitFlags {
-		cmd.Flags().IntVar(f.of(to), f.name, 0, f.about+"; 0 takes the server's")
+		cmd.Flags().IntVar(f.of(to), f.flag, 0, f.about+"; 0 takes the server's")
 	}
 }
 
@@ -86,22 +92,13 @@ func addLimitFlags(cmd *cobra.Command, to *convoke.AccountLimits) {
 func limitChange(cmd *cobra.Command, given convoke.AccountLimits) map[string]int {
 	var change map[string]int
 	for _, f := range limitFlags {
-		if !cmd.Flags().Changed(f.name) {
+		if !cmd.Flags().Changed(f.flag) {
 			continue
 		}
 		if change == nil {
 			change = map[string]int{}
 		}
-		// A limit of its own alone in a body shows its name.
-		var one convoke.AccountLimits
-		*f.of(&one) = 1
-		named := map[string]int{}
-		if b, err := json.Marshal(one); err == nil {
-			_ = json.Unmarshal(b, &named) // what was encoded a moment ago
-		}
-		for name := range named {
-			change[name] = *f.of(&given)
-		}
+		change[f.name] = *f.of(&given)
 	}
 	return change
 }
@@ -205,7 +202,7 @@ func (a *app) accountUpdate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "update ID",
 		Short:   "Change an account",
-		Long:    "Changes what is given and leaves the rest. --disable keeps everybody of the\naccount out, at once, and keeps everything; it asks before, and without a\nterminal takes --yes.",
+		Long:    "Changes what is given and leaves the rest. A limit of an account is within the\nserver's: more is refused. --disable keeps everybody of the\naccount out, at once, and keeps everything; it asks before, and without a\nterminal takes --yes.",
 		Example: "  convoke account update 20000002 --functions 50 --invocations-per-second 100\n  convoke account update 20000002 --disable",
 		Args:    args("ID"),
 	}
@@ -264,6 +261,7 @@ func (a *app) limits() *cobra.Command {
 	return &cobra.Command{
 		Use:     "limits",
 		Short:   "List the account's limits and what is used of them",
+		Long:    "Lists every limit that holds for the account, what is used of it where that is\ncounted, and what it is. \"-\" is not counted.",
 		Example: "  convoke limits\n  convoke limits --json",
 		Args:    args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -278,7 +276,7 @@ func (a *app) limits() *cobra.Command {
 			if a.json {
 				return a.printJSON(list)
 			}
-			rows := [][]string{{"LIMIT", "MOST", "USED"}}
+			rows := [][]string{{"LIMIT", "MOST", "USED", "WHAT"}}
 			for _, l := range list {
 				used := "-"
 				if l.Used != nil {
@@ -291,7 +289,7 @@ func (a *app) limits() *cobra.Command {
 				case l.Unit != "":
 					most += " " + l.Unit
 				}
-				rows = append(rows, []string{l.Name, most, used})
+				rows = append(rows, []string{l.Name, most, used, l.Description})
 			}
 			return a.table(rows)
 		},

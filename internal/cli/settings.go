@@ -42,20 +42,15 @@ func (a *app) printSettings(s *api.AccountSettings) error {
 }
 
 // ownLimits are the rows of the limits that an account can have of its own.
-func ownLimits(l convoke.AccountLimits) [][]string {
-	own := func(n int) string {
-		if n == 0 {
-			return "the server's"
+func ownLimits(l convoke.AccountLimits) (rows [][]string) {
+	for _, f := range limitFlags {
+		own := "the server's"
+		if n := *f.of(&l); n != 0 {
+			own = strconv.Itoa(n)
 		}
-		return strconv.Itoa(n)
+		rows = append(rows, []string{f.title, own})
 	}
-	return [][]string{
-		{"FUNCTIONS", own(l.FunctionsPerAccount)}, {"CONCURRENT DEPLOYMENTS", own(l.ConcurrentDeployments)},
-		{"VERSIONS PER FUNCTION", own(l.VersionsPerFunction)}, {"DEPLOYMENTS PER FUNCTION", own(l.DeploymentsPerFunction)},
-		{"PAYLOAD BYTES", own(l.PayloadBytes)}, {"INVOCATIONS PER SECOND", own(l.InvocationsPerSecond)},
-		{"PER FUNCTION", own(l.InvocationsPerSecondPerFunction)}, {"PER CLIENT", own(l.InvocationsPerSecondPerClient)},
-		{"INVOCATIONS PER MONTH", own(l.InvocationsPerMonth)},
-	}
+	return rows
 }
 
 func (a *app) settingsSet() *cobra.Command {

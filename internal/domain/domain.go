@@ -16,6 +16,8 @@ import (
 type Config struct {
 	Store  convoke.DomainStore
 	Limits convoke.Limits
+	// LimitsOf are the limits of one account; nil: Limits, for all.
+	LimitsOf func(accountID string) convoke.Limits
 	// Changed is told of each account whose list has changed, after the change
 	// was stored, so that it holds for the next call; nil is nobody.
 	Changed func(accountID string)
@@ -23,14 +25,17 @@ type Config struct {
 
 // Service carries out the use cases. Its methods may be called concurrently.
 type Service struct {
-	store   convoke.DomainStore
-	limit   int
-	changed func(accountID string)
+	store    convoke.DomainStore
+	limitsOf func(accountID string) convoke.Limits
+	changed  func(accountID string)
 }
 
 // New makes a Service.
 func New(c Config) *Service {
-	s := &Service{store: c.Store, limit: c.Limits.DomainsPerAccount, changed: c.Changed}
+	s := &Service{store: c.Store, limitsOf: c.LimitsOf, changed: c.Changed}
+	if s.limitsOf == nil {
+		s.limitsOf = func(string) convoke.Limits { return c.Limits }
+	}
 	if s.changed == nil {
 		s.changed = func(string) {}
 	}
@@ -49,7 +54,7 @@ func (s *Service) Add(ctx context.Context, by *convoke.Principal, accountID, tex
 	d := &convoke.Domain{ID: uuid.NewString(), AccountID: accountID, Name: name, Port: port, CreatedAt: time.Now().UTC(), CreatedBy: by.String()}
 	// Without the cancellation of ctx: were the client to go away during the
 	// commit, we could not tell whether the list has changed.
-	if err := s.store.CreateDomain(context.WithoutCancel(ctx), d, s.limit); err != nil {
+	if err := s.store.CreateDomain(context.WithoutCancel(ctx), d, s.limitsOf(accountID).DomainsPerAccount); err != nil {
 		return nil, err
 	}
 	s.changed(accountID)

@@ -33,20 +33,6 @@ type Limits struct {
 	Life time.Duration
 }
 
-// DefaultLimits are the limits of a new installation.
-func DefaultLimits() Limits {
-	return Limits{
-		Rate:                   20,
-		ConnectionsPerFunction: 100,
-		ConnectionsPerAccount:  500,
-		Connections:            5000,
-		BytesPerConnection:     1 << 30,
-		ConnectTimeout:         10 * time.Second,
-		IdleTimeout:            5 * time.Minute,
-		Life:                   time.Hour,
-	}
-}
-
 type functionKey struct{ account, function string }
 
 func (s *Source) key() functionKey { return functionKey{s.AccountID, s.FunctionID} }
@@ -125,4 +111,42 @@ func (p *Proxy) release(c *conn) {
 	}
 	p.total--
 	p.running.Done()
+}
+
+// Use is what an account uses at one moment of what is limited: of what holds
+// for each function, the busiest one's.
+type Use struct {
+	Calls                  int // of Limits.Rate; -1 without one
+	ConnectionsPerFunction int
+	Connections            int
+}
+
+// Use returns what the account uses.
+func (p *Proxy) Use(accountID string) (u Use) {
+	u.Calls = p.rates.busiest(accountID)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for key, n := range p.functions {
+		if key.account == accountID {
+			u.ConnectionsPerFunction = max(u.ConnectionsPerFunction, n)
+		}
+	}
+	u.Connections = len(p.accounts[accountID])
+	return u
+}
+
+// busiest is how many calls of its second the busiest function of the account
+// has begun.
+func (r *rates) busiest(accountID string) (used int) {
+	if r.perSecond <= 0 {
+		return -1
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, k := range r.limiters.Keys() {
+		if l, ok := r.limiters.Peek(k); ok && k.account == accountID {
+			used = max(used, r.perSecond-int(l.Tokens()))
+		}
+	}
+	return used
 }

@@ -20,8 +20,8 @@ const maxLists = 4096
 // another process on the same store is not announced here.
 const listAge = 30 * time.Second
 
-// allowList is a set of convoke.Domain made ready for asking. It answers as
-// convoke.AllowedBy does, in time that does not grow with the list.
+// allowList is a set of convoke.Domain made ready for asking. It covers what
+// any of them allows, in time that does not grow with the list.
 type allowList struct {
 	names map[string][]entry // by name; by "." and what follows for a wildcard
 }

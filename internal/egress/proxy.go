@@ -35,7 +35,7 @@ type Config struct {
 	// the public internet. A name may resolve to any address but a metadata
 	// service's, which is only reached if it is named itself.
 	Internal []string
-	Limits   Limits   // as they are: see DefaultLimits
+	Limits   Limits
 	Resolver Resolver // nil is net.DefaultResolver
 	Observer Observer
 	Logger   *slog.Logger

@@ -80,7 +80,9 @@ func still(t testing.TB, change func(*Config)) *bench {
 	b := &bench{t: t, domains: &domains{}, names: &names{}, src: &Source{AccountID: "1", FunctionID: "f", Version: 3}}
 	b.domains.set("1", "*.in.test")
 	cfg := Config{
-		Domains: b.domains, Resolver: b.names, Internal: []string{"*.in.test", "in.test"}, Limits: DefaultLimits(),
+		Domains: b.domains, Resolver: b.names, Internal: []string{"*.in.test", "in.test"},
+		Limits: Limits{ConnectionsPerFunction: 100, ConnectionsPerAccount: 500, Connections: 5000, BytesPerConnection: 1 << 30,
+			ConnectTimeout: 10 * time.Second, IdleTimeout: 5 * time.Minute, Life: time.Hour},
 		Record: func(c convoke.Call) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -92,7 +94,6 @@ func still(t testing.TB, change func(*Config)) *bench {
 			b.ends = append(b.ends, e)
 		}},
 	}
-	cfg.Limits.Rate = 0
 	if change != nil {
 		change(&cfg)
 	}

@@ -9,8 +9,6 @@ import (
 	"convoke/api"
 )
 
-var callOutcomes = []convoke.CallOutcome{convoke.CallOK, convoke.CallRefused, convoke.CallLimited, convoke.CallFailed}
-
 // listCalls serves the calls of a function and those of the whole account.
 func (s *server) listCalls(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	id, err := s.logFunction(r, by)
@@ -22,7 +20,7 @@ func (s *server) listCalls(w http.ResponseWriter, r *http.Request, by *convoke.P
 		FunctionID: id,
 		RequestID:  q.text("requestId", textLength),
 		Host:       strings.ToLower(q.text("host", 255)),
-		Outcomes:   oneOf(q, "outcome", callOutcomes),
+		Outcomes:   oneOf(q, "outcome", convoke.CallOutcomes),
 		From:       q.time("from", time.Time{}),
 		To:         q.time("to", time.Time{}),
 		Before:     q.number("before", 0, 1<<62, 0),

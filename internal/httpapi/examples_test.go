@@ -68,6 +68,16 @@ var shown = []struct {
 	{as: "{bob}", op: "me"}, {as: "{bob}", op: "listOwnConsents"}, {as: "admin", op: "listConsents"}, {as: "{bob}", op: "createOwnToken", body: `{"name":"laptop","roles":["developer"]}`}, {as: "{bob}", op: "listOwnTokens"},
 	{as: "admin", op: "getUser"}, {as: "admin", op: "listUsers"}, {as: "admin", op: "listActivities", query: "?noun=domain"},
 	{as: "developer", op: "listEvents"}, {as: "developer", op: "listRuntimes"},
+	{as: "developer", op: "v1.createLambda", body: `{"uuid":"","version":-1,"name":"greeting-v1","description":"says hello","eventId":"","runtime":{"uuid":"2f1ad8b6-5c0e-4a26-9d26-000000000026","name":"Node.js 26","baseImageName":"node26"},"implementation":{"code":"function lambda(input, callback) {\n  callback(null, \"Hello\");\n}\n","dependencies":[],"environmentVariables":[{"key":"","value":""}]}}`, save: map[string]string{"uuid": "uuid"}},
+	{as: "developer", op: "v1.saveLambda", body: `{"uuid":"{uuid}","version":2,"name":"greeting-v1","description":"says hello","implementation":{"code":"function lambda(input, callback) {\n  callback(null, process.env.GREETING);\n}\n","environmentVariables":[{"key":"GREETING","value":"Hello"}]}}`},
+	{as: "developer", op: "v1.deploy"}, {as: "developer", op: "v1.getLambda"}, {as: "developer", op: "v1.listLambdas", query: "&name=greeting-v1"},
+	{as: "invoker", op: "v1.invoke", body: `{"timestamp":0,"headers":[],"payload":{"conversationId":"4a1f2c"}}`},
+	{as: "invoker", op: "v1.invokeEvent", body: `{"payload":{"conversationId":"4a1f2c"}}`}, {as: "invoker", op: "v1.isImplemented"},
+	{as: "developer", op: "v1.createSchedule", body: `{"lambdaUUID":"{uuid}","cronExpression":"0 6 * * 1","isActive":true}`, save: map[string]string{"schedule": "uuid"}},
+	{as: "developer", op: "v1.updateSchedule", body: `{"cronExpression":"30 6 * * 1"}`}, {as: "developer", op: "v1.getSchedule"}, {as: "developer", op: "v1.listSchedules"},
+	{as: "developer", op: "v1.reportInvocations", query: "&startTimestamp=1763999900000&endTimestamp=1764000200000"}, {as: "developer", op: "v1.countInvocations", query: "&startTimestamp=1763999900000&endTimestamp=1764000200000"},
+	{as: "developer", op: "v1.undeploy"}, {as: "developer", op: "v1.countLambdas"}, {as: "developer", op: "v1.countLimits"},
+	{as: "admin", op: "v1.addProxySetting", body: `{"domain":"*.example.com"}`}, {as: "developer", op: "v1.listEvents"}, {as: "developer", op: "v1.listRuntimes"},
 	{as: "", op: "discover"}, {as: "", op: "discoverService"}, {as: "", op: "oauthServer"}, {as: "", op: "openIDConfiguration"}, {as: "", op: "keySet"}, {as: "", op: "sentinelKeySet"},
 	{as: "{bob}", op: "listOwnSessions"}, {as: "admin", op: "listSessions"}, {as: "{bob}", op: "endOwnSessions"}, {as: "admin", op: "endSessions"},
 }
@@ -78,8 +88,14 @@ func TestExamples(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	routes := map[string]Route{}
-	for _, rt := range (&server{}).routes() {
-		routes[rt.Doc.ID] = rt
+	for _, rt := range append((&server{}).routes(), (&server{}).v1Routes()...) {
+		if rt.Doc.ID != "" {
+			routes[rt.Doc.ID] = rt
+		}
+		if rt.V1 != nil {
+			rt.Doc, rt.Path = *rt.V1, rt.Path+"?v=1"
+			routes[v1Prefix+rt.Doc.ID] = rt
+		}
 	}
 	same := normalizer{ids: map[string]string{}}
 	saved := map[string]string{"account": home, "version": "1", "event": "controllerbot_messaging_new_conversation", "secret": "crm-key", "id": "30000003", "service": "faasGW"}

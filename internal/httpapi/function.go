@@ -123,12 +123,21 @@ func (s *server) removeFunction(w http.ResponseWriter, r *http.Request, by *conv
 }
 
 func (s *server) testFunction(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
-	body, err := httpx.ReadBody(w, r, int64(s.Limits.PayloadBytes))
+	if err := s.Accounts.Admit(by); err != nil { // who tests is a caller like others
+		return err
+	}
+	body, err := httpx.ReadBody(w, r, int64(s.Accounts.LimitsOf(by.AccountID).PayloadBytes))
 	if err != nil {
 		return err
 	}
 	defer allow(w, s.Limits.MaxTimeout+time.Minute)()
 	result, logs, err := s.Tester.Test(r.Context(), by, by.AccountID, r.PathValue("uuid"), body, httpx.RequestID(r))
+	switch code := convoke.ErrorCode(err); {
+	case code == convoke.CodeThrottled: // it did not begin
+		s.Accounts.Back(by)
+	case err == nil, api.Status(code) == api.StatusCustomerCode:
+		s.Accounts.Count(by.AccountID)
+	}
 	if failed, ok := errors.AsType[*convoke.Error](err); ok && len(logs) > 0 {
 		told := *failed
 		told.Logs = logs // its own ones are among them

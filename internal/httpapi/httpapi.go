@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"convoke"
@@ -109,11 +110,15 @@ func New(c Config) (http.Handler, error) {
 	}
 	s := &server{Config: c, edge: httpx.New(httpx.Config{Logger: c.Logger, V1: c.V1, Drain: c.Drain, Observe: c.Observe, BodyTimeout: c.BodyTimeout})}
 	routes := s.routes()
-	document, err := json.MarshalIndent(openAPI(routes), "", "  ")
-	if err != nil {
-		return nil, err
+	older := s.v1Routes()
+	for path, document := range map[string]document{documentPath: openAPI(routes), documentPathV1: openAPIV1(append(slices.Clone(routes), older...))} {
+		text, err := json.MarshalIndent(document, "", "  ")
+		if err != nil {
+			return nil, err
+		}
+		older = append(older, documentRoute(path, text))
 	}
-	routes = append(append(routes, documentRoute(document)), s.v1Routes()...)
+	routes = append(routes, older...)
 	mux := http.NewServeMux()
 	for _, rt := range routes {
 		if !rt.Rule.valid() || rt.Handle == nil {

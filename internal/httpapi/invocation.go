@@ -14,11 +14,6 @@ import (
 // reportSpan is the longest span of a report.
 const reportSpan = 31 * 24 * time.Hour
 
-var outcomes = []convoke.Outcome{
-	convoke.OutcomeUnknown, convoke.OutcomeSucceeded, convoke.OutcomeCodingFailure,
-	convoke.OutcomePlatformFailure, convoke.OutcomeTimeout,
-}
-
 func (s *server) listInvocations(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
 	id := r.PathValue("uuid")
 	if _, err := s.Functions.Get(r.Context(), by.AccountID, id); err != nil {
@@ -29,7 +24,7 @@ func (s *server) listInvocations(w http.ResponseWriter, r *http.Request, by *con
 		FunctionID: id,
 		From:       q.time("from", time.Time{}),
 		To:         q.time("to", time.Time{}),
-		Outcomes:   oneOf(q, "outcome", outcomes),
+		Outcomes:   oneOf(q, "outcome", convoke.Outcomes),
 		RequestID:  q.text("requestId", textLength),
 	}
 	p := q.page(r, convoke.InvocationOrder, 100, logLimit)
@@ -102,10 +97,10 @@ func outcomesOf(q *query) []convoke.Outcome {
 			q.values["invocationStates"][i] = string(convoke.OutcomeUnknown)
 		}
 	}
-	if states := oneOf(q, "invocationStates", outcomes); len(states) > 0 {
+	if states := oneOf(q, "invocationStates", convoke.Outcomes); len(states) > 0 {
 		return states
 	}
-	return outcomes
+	return convoke.Outcomes
 }
 
 func checkSpan(q *query, from, to time.Time) error {

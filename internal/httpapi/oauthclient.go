@@ -39,6 +39,15 @@ func (s *server) createClient(w http.ResponseWriter, r *http.Request, by *convok
 	if err := httpx.ReadExactJSON(w, r, &in, metaBytes); err != nil {
 		return err
 	}
+	if in.GrantTypes == nil { // as the command line does
+		in.GrantTypes = []string{string(convoke.GrantClientCredentials)}
+		if in.Public {
+			in.GrantTypes[0] = string(convoke.GrantAuthorizationCode)
+		}
+	}
+	if in.Scopes == nil {
+		in.Scopes = []string{string(convoke.ScopeInvoke)}
+	}
 	c := &convoke.Client{
 		AccountID: by.AccountID, Name: in.Name, Public: in.Public, GrantTypes: named[convoke.GrantType](in.GrantTypes),
 		Scopes: named[convoke.Scope](in.Scopes), RedirectURIs: in.RedirectURIs, InvocationsPerSecond: in.InvocationsPerSecond,

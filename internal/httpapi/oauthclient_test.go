@@ -34,7 +34,8 @@ func TestClients(t *testing.T) {
 	want("developer", "POST", "/clients", new, 403, nil)
 	want("admin", "POST", "/clients", new, 201, &made)
 	want("admin", "POST", "/clients", new, 409, nil)
-	want("admin", "POST", "/clients", `{"name":"bad"}`, 400, nil)
+	want("admin", "POST", "/clients", `{"name":"bad","grantTypes":[]}`, 400, nil)
+	want("admin", "POST", "/clients", `{"name":"bad","scopes":[]}`, 400, nil)
 	if made.ID == "" || !strings.HasPrefix(made.Secret, "cvo_") || made.CreatedBy != "admin" {
 		t.Fatalf("created %+v", made)
 	}
@@ -94,6 +95,20 @@ func TestClients(t *testing.T) {
 	if got := strings.Join(actions, " "); got != "remove rotateSecret rotateSecret update update update create" {
 		t.Errorf("activities: %s", got)
 	}
+}
+
+// TestClientDefaults: who says no more than a name gets what the command line
+// makes of it.
+func TestClientDefaults(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	for body, grant := range map[string]string{
+		`{"name":"plain"}`: "client_credentials",
+		`{"name":"app","public":true,"redirectUris":["http://127.0.0.1/callback"]}`: "authorization_code",
+	} {
+		w.want(t, "admin", "POST /clients", body, 201, `"grantTypes":["`+grant+`"],"scopes":["faas.lambda.invoke"]`)
+	}
+	w.want(t, "admin", "POST /clients", `{"name":"bad","public":true}`, 400, "needs a redirect URI")
 }
 
 // machineToken gets a token as the reference's Node client does.

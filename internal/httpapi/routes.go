@@ -20,6 +20,9 @@ type Route struct {
 	// header If-Match can demand; "" refuses the header.
 	Match string
 	Doc   Doc
+	// V1 is what the document of the first generation says; nil: it is not in
+	// there, or the same as in the other.
+	V1 *Doc
 }
 
 // Doc describes a route in the OpenAPI document. Path parameters, the answers
@@ -37,14 +40,20 @@ type Doc struct {
 	Response any           // a value of the answer's type; nil: none
 	Media    string        // of the answer; "" is application/json
 	Status   int           // of success; 0 is 200
+	About    string        // what a success is; "" is the name of the status
 	Codes    []convoke.Code
-	Hidden   bool // not in the document
+	Answers  []Answer // beside the success and the errors of Codes
+	Headers  []Param  // of the request
+	Cookies  []Param
+	Knows    string // the security scheme that a route of everybody makes something of; "": none
+	Hidden   bool   // not in the document
 }
 
-// Param is a query parameter.
+// Param is a parameter, of the query unless it stands elsewhere.
 type Param struct {
 	Name, Type, About string // Type is string, integer, boolean or date-time
 	Repeated          bool
+	Required          bool
 	Values            []string // all there are; nil: any
 }
 
@@ -109,23 +118,23 @@ func (s *server) routes() []Route {
 			Summary: "Count the deployed functions", Response: 0}},
 		{Method: "GET", Path: oneFn + "/deployments", Rule: read, Handle: s.listDeployments, Doc: Doc{ID: "listDeployments", Tag: "deployments",
 			Summary: "List a function's deployments, newest first", Order: convoke.DeploymentOrder, Tagged: true, Response: []api.Deployment{}, Codes: codes(convoke.CodeFunctionNotFound)}},
-		{Method: "POST", Path: account + "/deployments/{uuid}", Rule: deploy, Handle: s.deploy, Doc: deployDoc("deploy", "Deploy a version, the newest unless the body names one")},
+		{Method: "POST", Path: account + "/deployments/{uuid}", Rule: deploy, Handle: s.deploy, V1: &deployV1, Doc: deployDoc("deploy", "Deploy a version, the newest unless the body names one")},
 		{Method: "PATCH", Path: account + "/deployments/{uuid}", Rule: deploy, Handle: s.deploy, Doc: deployDoc("redeploy", "The same as deploy; the reference's tools tell the two apart")},
-		{Method: "DELETE", Path: account + "/deployments/{uuid}", Rule: deploy, Handle: s.undeploy, Doc: Doc{ID: "undeploy", Tag: "deployments",
+		{Method: "DELETE", Path: account + "/deployments/{uuid}", Rule: deploy, Handle: s.undeploy, V1: &undeployV1, Doc: Doc{ID: "undeploy", Tag: "deployments",
 			Summary: "Take a function out of service", Response: api.DeployResponse{},
 			Codes: codes(convoke.CodeFunctionNotFound, convoke.CodeActionNotAllowed, convoke.CodeUnavailable)}},
 
-		{Method: "POST", Path: account + "/lambdas/{uuid}/invoke", Rule: invoke, Handle: gw.Invoke, Quiet: true, Doc: Doc{ID: "invoke", Tag: "invocations",
-			Summary: "Invoke a function and get what it returned", Query: callerQuery, Request: api.InvokeRequest{}, Response: anyValue, Codes: invokeCodes}},
-		{Method: "POST", Path: account + "/events/{event}/invoke", Rule: invoke, Handle: gw.Event, Quiet: true, Doc: Doc{ID: "invokeEvent", Tag: "invocations",
-			Summary: "Invoke every function that listens to an event", Query: callerQuery, Request: api.InvokeRequest{}, Response: []api.EventResult{}, Codes: invokeCodes}},
-		{Method: "GET", Path: account + "/events/{event}/isImplemented", Rule: invoke, Handle: plainFor(gw.Implemented), Quiet: true, Doc: Doc{ID: "isImplemented", Tag: "invocations",
-			Summary: "Ask whether a deployed function listens to an event", Query: callerQuery, Response: api.Implemented{}}},
+		{Method: "POST", Path: account + "/lambdas/{uuid}/invoke", Rule: invoke, Handle: gw.Invoke, Quiet: true, V1: &invokeV1, Doc: Doc{ID: "invoke", Tag: "invocations",
+			Summary: "Invoke a function and get what it returned", Query: callerQuery, Headers: callerHeader, Request: api.InvokeRequest{}, Response: anyValue, Codes: invokeCodes}},
+		{Method: "POST", Path: account + "/events/{event}/invoke", Rule: invoke, Handle: gw.Event, Quiet: true, V1: &invokeEventV1, Doc: Doc{ID: "invokeEvent", Tag: "invocations",
+			Summary: "Invoke every function that listens to an event", Query: callerQuery, Headers: callerHeader, Request: api.InvokeRequest{}, Response: []api.EventResult{}, Codes: invokeCodes}},
+		{Method: "GET", Path: account + "/events/{event}/isImplemented", Rule: invoke, Handle: plainFor(gw.Implemented), Quiet: true, V1: &isImplementedV1, Doc: Doc{ID: "isImplemented", Tag: "invocations",
+			Summary: "Ask whether a deployed function listens to an event", Query: callerQuery, Headers: callerHeader, Response: api.Implemented{}}},
 		{Method: "GET", Path: oneFn + "/invocations", Rule: report, Handle: s.listInvocations, Doc: Doc{ID: "listInvocations", Tag: "invocations",
 			Summary: "List records of invocations, newest first", Order: convoke.InvocationOrder, Query: invocationQuery, Response: []api.Invocation{}, Codes: codes(convoke.CodeInvalid, convoke.CodeFunctionNotFound)}},
-		{Method: "GET", Path: account + "/reports/invocations/{uuid}", Rule: report, Handle: s.reportInvocations, Doc: Doc{ID: "reportInvocations", Tag: "invocations",
+		{Method: "GET", Path: account + "/reports/invocations/{uuid}", Rule: report, Handle: s.reportInvocations, V1: &reportV1Doc, Doc: Doc{ID: "reportInvocations", Tag: "invocations",
 			Summary: "Get a function's histogram of invocations", Query: reportQuery, Response: api.InvocationReport{}, Codes: codes(convoke.CodeInvalid, convoke.CodeFunctionNotFound)}},
-		{Method: "GET", Path: account + "/reports/invocationCounts", Rule: report, Handle: s.countInvocations, Doc: Doc{ID: "countInvocations", Tag: "invocations",
+		{Method: "GET", Path: account + "/reports/invocationCounts", Rule: report, Handle: s.countInvocations, V1: &countsV1Doc, Doc: Doc{ID: "countInvocations", Tag: "invocations",
 			Summary: "Sum up each function's invocations, of this month by default", Query: spanQuery, Response: []api.InvocationCount{}, Codes: codes(convoke.CodeInvalid)}},
 
 		{Method: "GET", Path: oneFn + "/logs", Rule: logs, Handle: s.queryLogs, Doc: logDoc("queryLogs", "Search a function's log", true)},
@@ -148,9 +157,9 @@ func (s *server) routes() []Route {
 		{Method: "DELETE", Path: account + "/domains/{domain}", Rule: permit, Handle: s.removeDomain, Doc: Doc{ID: "removeDomain", Tag: "domains",
 			Summary: "Remove an allowed domain by its id; it holds for the next call", Status: http.StatusNoContent, Codes: codes(convoke.CodeNotFound)}},
 
-		{Method: "GET", Path: account + "/events", Rule: read, Handle: s.listEvents, Doc: Doc{ID: "listEvents", Tag: "catalogue",
+		{Method: "GET", Path: account + "/events", Rule: read, Handle: s.listEvents, V1: &eventsV1, Doc: Doc{ID: "listEvents", Tag: "catalogue",
 			Summary: "List the events of the catalogue", Response: []api.Event{}}},
-		{Method: "GET", Path: account + "/runtimes", Rule: read, Handle: s.listRuntimes, Doc: Doc{ID: "listRuntimes", Tag: "catalogue",
+		{Method: "GET", Path: account + "/runtimes", Rule: read, Handle: s.listRuntimes, V1: &runtimesV1Doc, Doc: Doc{ID: "listRuntimes", Tag: "catalogue",
 			Summary: "List the runtimes, the default first", Response: []api.Runtime{}}},
 
 		{Method: "GET", Path: account + "/tokens", Rule: tokens, Handle: s.listTokens, Doc: Doc{ID: "listTokens", Tag: "tokens",
@@ -177,14 +186,14 @@ func (s *server) routes() []Route {
 			Summary: "Make a new master key and seal the secrets of all accounts with it; takes a token of the first account", Response: api.KeyRotation{},
 			Codes: codes(convoke.CodeConflict, convoke.CodeStorageFull)}},
 
-		{Method: "GET", Path: account + "/schedules", Rule: schedules, Handle: s.listSchedules, Doc: Doc{ID: "listSchedules", Tag: "schedules",
+		{Method: "GET", Path: account + "/schedules", Rule: schedules, Handle: s.listSchedules, V1: &schedulesV1, Doc: Doc{ID: "listSchedules", Tag: "schedules",
 			Summary: "List the schedules, the oldest first", Order: convoke.ScheduleOrder, Tagged: true, Query: scheduleQuery, Response: []api.Schedule{}, Codes: codes(convoke.CodeInvalid)}},
-		{Method: "POST", Path: account + "/schedules", Rule: scheduling, Handle: s.createSchedule, Doc: Doc{ID: "createSchedule", Tag: "schedules",
+		{Method: "POST", Path: account + "/schedules", Rule: scheduling, Handle: s.createSchedule, V1: &createScheduleV1, Doc: Doc{ID: "createSchedule", Tag: "schedules",
 			Summary: "Schedule a deployed function", Request: api.ScheduleRequest{}, Response: api.Schedule{}, Status: http.StatusCreated,
 			Codes: codes(convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeFunctionNotFound, convoke.CodeActionNotAllowed, convoke.CodeLimitExceeded, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
-		{Method: "GET", Path: account + "/schedules/{schedule}", Rule: schedules, Handle: s.getSchedule, Doc: Doc{ID: "getSchedule", Tag: "schedules",
+		{Method: "GET", Path: account + "/schedules/{schedule}", Rule: schedules, Handle: s.getSchedule, V1: &scheduleV1, Doc: Doc{ID: "getSchedule", Tag: "schedules",
 			Summary: "Get a schedule with the times that come next", Tagged: true, Response: api.Schedule{}, Codes: codes(convoke.CodeNotFound)}},
-		{Method: "PUT", Path: account + "/schedules/{schedule}", Rule: scheduling, Handle: s.updateSchedule, Match: convoke.KindSchedule, Doc: Doc{ID: "updateSchedule", Tag: "schedules",
+		{Method: "PUT", Path: account + "/schedules/{schedule}", Rule: scheduling, Handle: s.updateSchedule, Match: convoke.KindSchedule, V1: &updateScheduleV1, Doc: Doc{ID: "updateSchedule", Tag: "schedules",
 			Summary: "Change a schedule; absent members stay", Request: api.ScheduleRequest{}, Response: api.Schedule{},
 			Codes: codes(convoke.CodeInvalid, convoke.CodeValidation, convoke.CodeNotFound, convoke.CodePayloadTooLarge, convoke.CodeStorageFull)}},
 		{Method: "DELETE", Path: account + "/schedules/{schedule}", Rule: scheduling, Handle: s.removeSchedule, Match: convoke.KindSchedule, Doc: Doc{ID: "removeSchedule", Tag: "schedules",
@@ -206,9 +215,9 @@ func (s *server) routes() []Route {
 	return append(table, s.Extra...)
 }
 
-// documentRoute serves the document of all other routes.
-func documentRoute(document []byte) Route {
-	return Route{Method: "GET", Path: "/openapi.json", Rule: Public,
+// documentRoute serves a document of routes.
+func documentRoute(path string, document []byte) Route {
+	return Route{Method: "GET", Path: path, Rule: Public,
 		Handle: func(w http.ResponseWriter, _ *http.Request, _ *convoke.Principal) error {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write(document) // fails only when the client left
@@ -234,7 +243,8 @@ func logDoc(id, summary string, ofFunction bool) Doc {
 
 func streamDoc(id, summary string) Doc {
 	return Doc{ID: id, Tag: "logs", Summary: summary + "; resumes after the id in Last-Event-ID", Query: logQuery, Response: "", Media: "text/event-stream",
-		Codes: codes(convoke.CodeInvalid, convoke.CodeFunctionNotFound, convoke.CodeThrottled)}
+		Headers: []Param{{Name: "Last-Event-ID", Type: "integer", About: "id of the entry after which the stream begins, which browsers send by themselves; it goes before after"}},
+		Codes:   codes(convoke.CodeInvalid, convoke.CodeFunctionNotFound, convoke.CodeThrottled)}
 }
 
 func codes(c ...convoke.Code) []convoke.Code { return c }
@@ -250,7 +260,9 @@ var (
 		{Name: "state", Type: "string", About: "only functions in one of these states", Repeated: true, Values: texts(convoke.States)},
 		{Name: "functionName", Type: "string", About: "only the function of this name"},
 	}
-	callerQuery = []Param{
+	// Who calls: as the header, by clients of the first generation in the query.
+	callerHeader = []Param{{Name: "LP-EventSource", Type: "string", About: "who calls, as records of invocations show it; its first 100 characters"}}
+	callerQuery  = []Param{
 		{Name: "skillId", Type: "string", About: "only functions that handle this skill"},
 		{Name: "externalSystem", Type: "string", About: "who calls, where there is no header LP-EventSource"},
 	}
@@ -260,7 +272,7 @@ var (
 	}
 	reportQuery = append(slices.Clone(spanQuery),
 		Param{Name: "bucketSize", Type: "integer", About: "seconds; by default it follows from the span"},
-		Param{Name: "invocationStates", Type: "string", About: "count only these", Repeated: true, Values: texts(outcomes)})
+		Param{Name: "invocationStates", Type: "string", About: "count only these", Repeated: true, Values: texts(convoke.Outcomes)})
 	exportQuery = append(slices.Clone(spanQuery),
 		Param{Name: "filterLevels", Type: "string", About: "only these levels", Repeated: true, Values: texts(convoke.LogLevels)})
 	fromToQuery = []Param{
@@ -270,10 +282,10 @@ var (
 		{Name: "limit", Type: "integer", About: "at most so many, up to 1000"},
 	}
 	invocationQuery = append(slices.Clone(fromToQuery),
-		Param{Name: "outcome", Type: "string", About: "only these", Repeated: true, Values: texts(outcomes)})
+		Param{Name: "outcome", Type: "string", About: "only these", Repeated: true, Values: texts(convoke.Outcomes)})
 	callQuery = append(slices.Clone(fromToQuery),
 		Param{Name: "host", Type: "string", About: "only calls of this host"},
-		Param{Name: "outcome", Type: "string", About: "only these", Repeated: true, Values: texts(callOutcomes)},
+		Param{Name: "outcome", Type: "string", About: "only these", Repeated: true, Values: texts(convoke.CallOutcomes)},
 		Param{Name: "before", Type: "integer", About: "only calls with a smaller id"})
 	logQuery = append(slices.Clone(fromToQuery),
 		Param{Name: "level", Type: "string", About: "only these levels", Repeated: true, Values: texts(convoke.LogLevels)},

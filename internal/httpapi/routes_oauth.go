@@ -40,11 +40,12 @@ func (s *server) oauthRoutes() []Route {
 	version := []Param{{Name: "v", Type: "string", About: "1.0 or 2.0, which are the same"}}
 	token := func(path, id, summary string, handle Handler, response any) Route {
 		return Route{Method: "POST", Path: path, Rule: Public, Handle: handle,
-			Doc: Doc{ID: id, Tag: "oauth", Summary: summary, Form: api.TokenRequest{}, Response: response}}
+			Doc: Doc{ID: id, Tag: "oauth", Summary: summary, Form: api.TokenRequest{}, Response: response, Knows: schemeClient, Answers: oauthAnswers,
+				Headers: []Param{{Name: "DPoP", Type: "string", About: "a proof by the key that the token is to be bound to (RFC 9449)"}}}}
 	}
-	page := func(method, path, id, summary string, handle Handler) Route {
-		return Route{Method: method, Path: path, Rule: Public, Handle: handle, Doc: Doc{ID: id, Tag: "oauth", Summary: summary,
-			Query: authorizeQuery, Response: "", Media: "text/html", Codes: codes(convoke.CodeInvalid, convoke.CodeThrottled)}}
+	page := func(method, path, id, summary string, handle Handler, form any) Route {
+		return Route{Method: method, Path: path, Rule: Public, Handle: handle, Doc: Doc{ID: id, Tag: "oauth", Summary: summary, Knows: schemeSession,
+			Query: authorizeQuery, Form: form, Response: "", Media: "text/html", About: "A page that asks the user: to sign in, for a password, or whether he agrees.", Answers: pageAnswers(form != nil)}}
 	}
 	document := func(path, id, summary string, handle Handler, response any) Route {
 		return Route{Method: "GET", Path: path, Rule: Public, Handle: handle, Quiet: true, Doc: Doc{ID: id, Tag: "oauth", Summary: summary, Response: response}}
@@ -61,11 +62,11 @@ func (s *server) oauthRoutes() []Route {
 	}
 	return append(routes,
 		Route{Method: "POST", Path: "/oauth2/revoke", Rule: Public, Handle: plainFor(o.Revoke), Doc: Doc{ID: "revoke", Tag: "oauth",
-			Summary: "End a refresh token, with all tokens of its grant", Form: api.RevokeRequest{}}},
-		page("GET", sentinel+"/authorize", "authorizeAccount", "Ask a user for a code", plainFor(o.Authorize)),
-		page("POST", sentinel+"/authorize", "decideAccount", "Send the form of that page", plainFor(o.Decide)),
-		page("GET", "/oauth2/authorize", "authorize", "Ask a user for a code", plainFor(o.Authorize)),
-		page("POST", "/oauth2/authorize", "decide", "Send the form of that page", plainFor(o.Decide)),
+			Summary: "End a refresh token, with all tokens of its grant", Form: api.RevokeRequest{}, Knows: schemeClient, Answers: oauthAnswers}},
+		page("GET", sentinel+"/authorize", "authorizeAccount", "Ask a user for a code", plainFor(o.Authorize), nil),
+		page("POST", sentinel+"/authorize", "decideAccount", "Send the form of that page", plainFor(o.Decide), api.AuthorizeForm{}),
+		page("GET", "/oauth2/authorize", "authorize", "Ask a user for a code", plainFor(o.Authorize), nil),
+		page("POST", "/oauth2/authorize", "decide", "Send the form of that page", plainFor(o.Decide), api.AuthorizeForm{}),
 		document("/.well-known/oauth-authorization-server", "oauthServer", "Describe the authorization server", plainFor(o.Metadata), api.OAuthServer{}),
 		document("/.well-known/openid-configuration", "openIDConfiguration", "The same, for OpenID Connect", plainFor(o.Metadata), api.OAuthServer{}),
 		document("/.well-known/jwks.json", "keySet", "Get the public keys that tokens are signed by", plainFor(o.KeySet), anyValue),
@@ -74,8 +75,8 @@ func (s *server) oauthRoutes() []Route {
 }
 
 var authorizeQuery = []Param{
-	{Name: "client_id", Type: "string", About: "required"},
-	{Name: "response_type", Type: "string", About: "required", Values: []string{"code"}},
+	{Name: "client_id", Type: "string", About: "of the client that asks", Required: true},
+	{Name: "response_type", Type: "string", About: "what is asked for", Required: true, Values: []string{"code"}},
 	{Name: "redirect_uri", Type: "string", About: "may be absent when the client has one only"},
 	{Name: "scope", Type: "string", About: "separated by spaces; all of the client's when absent"},
 	{Name: "state", Type: "string", About: "comes back with the answer"},
@@ -85,15 +86,27 @@ var authorizeQuery = []Param{
 	{Name: "prompt", Type: "string", About: "none: answer without asking; login: ask for the password anew", Values: []string{"none", "login", "consent"}},
 }
 
-// form describes a body of application/x-www-form-urlencoded, and the errors
-// that go with it.
-func (s schemas) form(op *operation, form any) {
-	op.RequestBody = &content{Required: true, Content: s.body("application/x-www-form-urlencoded", form)}
-	for status, about := range map[string]string{
-		"400": "The request cannot be carried out; `error` is one of RFC 6749, section 5.2.",
-		"401": "The client is unknown or disabled, or its secret is wrong.",
-		"429": "Too many requests; wait for `Retry-After`.",
-	} {
-		op.Responses[status] = content{Description: about, Content: s.body("application/json", api.OAuthError{})}
+// oauthAnswers are errors in the form of RFC 6749.
+var oauthAnswers = []Answer{
+	{Status: http.StatusBadRequest, About: "The request cannot be carried out; `error` is one of RFC 6749, section 5.2.", Body: api.OAuthError{}},
+	{Status: http.StatusUnauthorized, About: "The client is unknown or disabled, or its secret is wrong.", Body: api.OAuthError{}},
+	{Status: http.StatusTooManyRequests, About: "Too many requests; wait for `Retry-After`.", Body: api.OAuthError{}},
+}
+
+// pageAnswers are what the page answers beside itself: a browser is told with
+// words, the client through the browser.
+func pageAnswers(form bool) []Answer {
+	back := "Back to the client: with `code`, `state` and `iss` in the query, or with `error` and `error_description`."
+	if form {
+		back += " After a sign-in or a new password, to the page again."
 	}
+	out := []Answer{
+		{Status: http.StatusSeeOther, About: back, Headers: []Param{{Name: "Location", Type: "string", About: "where to go on"}}},
+		{Status: http.StatusBadRequest, About: "A page that says what is wrong with the request; nothing is sent to whoever it names.", Body: "", Media: "text/html"},
+		{Status: http.StatusTooManyRequests, About: "A page that asks to wait for `Retry-After`.", Body: "", Media: "text/html"},
+	}
+	if form {
+		out = append(out, Answer{Status: http.StatusForbidden, About: "A page that says that the form was sent from another site.", Body: "", Media: "text/html"})
+	}
+	return out
 }

@@ -175,11 +175,11 @@ func (s *server) me(w http.ResponseWriter, r *http.Request, by *convoke.Principa
 		return err
 	}
 	out := api.Me{
-		AccountID: a.ID, AccountName: a.Name, Kind: "token", ID: by.ID, Name: by.Name, UserID: by.UserID,
+		AccountID: a.ID, AccountName: a.Name, Kind: api.IdentityToken, ID: by.ID, Name: by.Name, UserID: by.UserID,
 		Roles: api.RoleNames(by.Roles), Permissions: texts(convoke.PermissionsOf(by.Roles)), MustChangePassword: by.MustChangePassword,
 	}
 	if by.SessionID != "" {
-		out.Kind = "session"
+		out.Kind = api.IdentitySession
 		if r.Header.Get("Authorization") == "" {
 			out.CSRF = auth.CSRF(r)
 		}

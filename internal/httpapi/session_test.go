@@ -413,7 +413,7 @@ func TestAccounts(t *testing.T) {
 	w.want(t, "dora", "PATCH "+fourth+"/settings", `{"limits":{"functionsPerAccount":9}}`, 400, "set by the operator")
 	w.want(t, "dora", "POST "+fourth+"/functions", `{"name":"a"}`, 201)
 	w.want(t, "dora", "POST "+fourth+"/functions", `{"name":"b"}`, 409, "convoke.limit.exceeded")
-	w.want(t, "dora", "GET "+fourth+"/limits", "", 200, `{"name":"functionsPerAccount","limit":1`, `{"name":"defaultTimeout","limit":30000,"unit":"ms"}`, `{"name":"usersPerAccount","limit":1000,"used":1}`)
+	w.want(t, "dora", "GET "+fourth+"/limits", "", 200, `{"name":"functionsPerAccount","description":"functions of the account","limit":1,"settable":true}`, `"limit":30000,"unit":"ms"}`, `{"name":"usersPerAccount","description":"users of the account","limit":1000,"used":1,"settable":true}`)
 	w.want(t, "operator", "PATCH /api/accounts/40000004", `{"limits":{"functionsPerAccount":2}}`, 200)
 	w.want(t, "dora", "POST "+fourth+"/functions", `{"name":"b"}`, 201)
 	if v1, err := w.config.Accounts.Generation(t.Context(), "40000004"); v1 || err != nil {

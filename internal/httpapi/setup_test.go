@@ -225,7 +225,7 @@ func alive(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "o
 // that does not exist.
 func (w *world) do(t *testing.T, as, method, path, body string, header http.Header) (int, http.Header, string) {
 	t.Helper()
-	if !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/auth/") && !strings.HasPrefix(path, "/sentinel/") && !strings.HasPrefix(path, "/oauth2/") && !strings.HasPrefix(path, "/.well-known/") && !slices.Contains([]string{"/livez", "/readyz", "/metrics", "/openapi.json"}, path) {
+	if !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/auth/") && !strings.HasPrefix(path, "/sentinel/") && !strings.HasPrefix(path, "/oauth2/") && !strings.HasPrefix(path, "/.well-known/") && !slices.Contains([]string{"/livez", "/readyz", "/metrics", documentPath, documentPathV1}, path) {
 		path = "/api/account/" + home + path
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // a stream that should have refused does not end

@@ -118,8 +118,8 @@ func (s *server) listOwnTokens(w http.ResponseWriter, r *http.Request, by *convo
 	return s.pageTokens(w, r, by, by.UserID)
 }
 
-// ownTokensMost is how many live tokens a user may have.
-const ownTokensMost = 50
+// TokensPerUser is how many live tokens a user may have.
+const TokensPerUser = 50
 
 // createOwnToken takes a session, not a token: one that leaked could make
 // others that outlive it.
@@ -148,7 +148,7 @@ func (s *server) createOwnToken(w http.ResponseWriter, r *http.Request, by *conv
 			live++
 		}
 	}
-	if live >= ownTokensMost {
+	if live >= TokensPerUser {
 		return convoke.Errorf(convoke.CodeLimitExceeded, "you have %d tokens, the most a user may have; revoke one first", live)
 	}
 	roles := rolesOf(in.Roles)

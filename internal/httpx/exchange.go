@@ -130,8 +130,15 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 // path or method becomes a JSON error: asking the mux beforehand would route
 // every request twice.
 func (x *exchange) WriteHeader(status int) {
-	if !x.routed && (status == http.StatusNotFound || status == http.StatusMethodNotAllowed) {
+	elsewhere := status >= 300 && status < 400 // for a path that is not clean, such as one with //
+	if !x.routed && (elsewhere || status == http.StatusNotFound || status == http.StatusMethodNotAllowed) {
 		x.routed, x.swallow = true, true
+		if elsewhere {
+			// A client that follows it would send its token, and the body of a
+			// POST, to a path that nobody wrote.
+			x.Header().Del("Location")
+			x.request.Pattern = ""
+		}
 		x.edge.fail(x, x.request, notFound(x.request, x.Header().Get("Allow")))
 		return
 	}

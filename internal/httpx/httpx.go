@@ -134,7 +134,7 @@ func notFound(r *http.Request, allowed string) *convoke.Error {
 	if allowed != "" {
 		return convoke.Errorf(convoke.CodeMethodNotKnown, "%s is not possible here; use %s", r.Method, allowed)
 	}
-	return convoke.Errorf(convoke.CodeRouteNotFound, "there is no %.200s here; /openapi.json lists every path", r.URL.Path)
+	return convoke.Errorf(convoke.CodeRouteNotFound, "there is no %.200s here; /openapi.json lists every path, /openapi-v1.json those of the first generation", r.URL.Path)
 }
 
 // body is err in the dialect that the caller of r speaks.

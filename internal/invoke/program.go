@@ -74,7 +74,7 @@ func (s *Service) Test(ctx context.Context, v *convoke.Version, b *convoke.Bundl
 	case s.tests <- struct{}{}:
 		defer func() { <-s.tests }()
 	default:
-		return Response{}, convoke.Errorf(convoke.CodeThrottled, "%d test runs are under way; wait for one to end", maxTests)
+		return Response{}, convoke.Errorf(convoke.CodeThrottled, "%d test runs are under way; wait for one to end", TestsAtOnce)
 	}
 	settings := s.limits.Resolve(v.Settings, b.Contract)
 	w, err := s.pool.StartBlank(ctx, v.Runtime, settings.MemoryMiB, v.AccountID)

@@ -70,3 +70,18 @@ func (s *Service) tell(err error) error {
 	}
 	return err
 }
+
+// Busiest is how many invocations of its second the busiest function of an
+// account has begun, of which the account allows each most; -1 when it allows
+// any number, and nothing is counted.
+func (s *Service) Busiest(accountID string, most int) (used int) {
+	if most <= 0 {
+		return -1
+	}
+	for _, key := range s.live.rates.Keys() {
+		if meter, ok := s.live.rates.Peek(key); ok && key.account == accountID {
+			used = max(used, meter.Used(most))
+		}
+	}
+	return used
+}

@@ -52,9 +52,9 @@ type Service struct {
 	tests    chan struct{} // a slot per test run at a time
 }
 
-// maxTests is how many test runs of unsaved or undeployed code run at a time:
+// TestsAtOnce is how many test runs of unsaved or undeployed code run at a time:
 // each is a process of its own outside of the pool's accounting.
-const maxTests = 8
+const TestsAtOnce = 8
 
 // New returns a Service; it panics when a needed member is missing.
 func New(c Config) *Service {
@@ -62,7 +62,7 @@ func New(c Config) *Service {
 		panic("invoke: Store, Pool and Recorder are needed")
 	}
 	s := &Service{store: c.Store, pool: c.Pool, recorder: c.Recorder, limits: c.Limits,
-		domain: c.Domain, refused: c.Refused, enabled: c.Enabled, tests: make(chan struct{}, maxTests)}
+		domain: c.Domain, refused: c.Refused, enabled: c.Enabled, tests: make(chan struct{}, TestsAtOnce)}
 	if s.enabled == nil {
 		s.enabled = func(string) error { return nil }
 	}

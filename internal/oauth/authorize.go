@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"convoke"
+	"convoke/api"
 	"convoke/internal/httpx"
 )
 
@@ -97,9 +98,9 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	switch form.Get("action") {
-	case "login":
+	case api.AuthorizeLogin:
 		return s.login(w, r, req, form)
-	case "cancel":
+	case api.AuthorizeCancel:
 		return s.cancel(w, r, req, form)
 	}
 	user, err := s.user(r, req)
@@ -112,13 +113,13 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request) error {
 	if !s.formIsOurs(r, user.ID, form.Get("csrf")) {
 		return s.askUser(w, r, req, user) // it was open for too long: ask again
 	}
-	if form.Get("action") == "password" {
+	if form.Get("action") == api.AuthorizePassword {
 		return s.setPassword(w, r, req, user, form)
 	}
-	if form.Get("action") == "allow" && user.MustChangePassword {
+	if form.Get("action") == api.AuthorizeAllow && user.MustChangePassword {
 		return s.passwordPage(w, r, req, user, http.StatusOK, "")
 	}
-	if form.Get("action") != "allow" {
+	if form.Get("action") != api.AuthorizeAllow {
 		return &refusal{problemf("access_denied", "the user did not agree"), req}
 	}
 	return s.sendCode(w, r, req, user)

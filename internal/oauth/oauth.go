@@ -76,6 +76,9 @@ type Config struct {
 	// TTL is how long a verified token is believed before its client, grant and
 	// user are looked at again; 0 is 30 s.
 	TTL time.Duration
+	// MaxClients is how many clients an account may register, 0 for any number;
+	// nil is 1000 for all.
+	MaxClients func(accountID string) int
 	// CacheSize is how many verified tokens are remembered; 0 is 10,000.
 	CacheSize int
 }
@@ -97,6 +100,8 @@ type Server struct {
 	log      *slog.Logger
 	lifetime time.Duration
 	ttl      time.Duration
+
+	maxClients func(accountID string) int
 
 	known  *lru.Cache[hash, *entry]
 	proofs *replays
@@ -127,6 +132,9 @@ func New(c Config) (*Server, error) {
 		store: c.Store, keys: c.Keys, people: c.People, issuer: c.Issuer, host: strings.ToLower(u.Host), log: c.Logger,
 		lifetime: cmp.Or(c.TokenLifetime, time.Hour), ttl: cmp.Or(c.TTL, 30*time.Second),
 		known: known, proofs: &replays{}, origin: http.NewCrossOriginProtection(),
+	}
+	if s.maxClients = c.MaxClients; s.maxClients == nil {
+		s.maxClients = func(string) int { return convoke.DefaultLimits().ClientsPerAccount }
 	}
 	if s.limits, err = newLimits(); err != nil {
 		return nil, err

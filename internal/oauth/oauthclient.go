@@ -16,8 +16,6 @@ const (
 	secretPrefix = "cvo_"
 	// maxGrace is how long a secret that was replaced can be good at most.
 	maxGrace = 30 * 24 * time.Hour
-	// maxClients bounds what an account can register.
-	maxClients = 1000
 )
 
 // CreateClient registers a client for an account. The secret is returned here
@@ -32,7 +30,7 @@ func (s *Server) CreateClient(ctx context.Context, c *convoke.Client, by string)
 	if err != nil {
 		return convoke.Secret{}, err
 	}
-	if len(all) >= maxClients {
+	if most := s.maxClients(c.AccountID); most > 0 && len(all) >= most {
 		return convoke.Secret{}, convoke.Errorf(convoke.CodeLimitExceeded, "the account has %d clients, the most it may have; remove one first", len(all))
 	}
 	now := millis(time.Now())

@@ -19,7 +19,7 @@ import (
 )
 
 // Grant types of requests that are no grant types of clients.
-const grantRefresh = "refresh_token"
+const grantRefresh = api.GrantRefresh
 
 // tokens is what a token request got.
 type tokens struct {
@@ -186,7 +186,7 @@ func (s *Server) issue(now time.Time, c claims, scopes []convoke.Scope, thumbpri
 	c.Issued, c.NotBefore, c.Expires = now.Unix(), now.Unix(), now.Add(s.lifetime).Unix()
 	t := &tokens{kind: "Bearer", seconds: int(s.lifetime / time.Second), scopes: scopes}
 	if thumbprint != "" {
-		c.Confirm, t.kind = &confirm{thumbprint}, "DPoP"
+		c.Confirm, t.kind = &confirm{thumbprint}, api.TokenDPoP
 	}
 	var err error
 	t.access, err = sign(s.keys.current(now).signer, c)

@@ -68,16 +68,17 @@ func (p *Pool[W]) makeRoom() {
 	if p.clearance() == 0 || p.starving > 0 {
 		return
 	}
-	p.clearUp(nil, p.places, p.cfg.MaxInstances)
+	p.clearUp(nil, p.places-p.cfg.MaxInstances+p.clearance())
 	for _, a := range p.accounts {
-		p.clearUp(a, a.places, p.cfg.MaxInstancesPerAccount)
+		// An account with few places needs them more than a quick start.
+		most := p.most(a)
+		p.clearUp(a, a.places-most+min(p.clearance(), most/8))
 	}
 }
 
-// clearUp does so for one account, or for the node with nil. Those that
-// MinInstances asks for stay.
-func (p *Pool[W]) clearUp(a *account[W], taken, most int) {
-	excess := taken + p.clearance() - most
+// clearUp ends so many of one account, or of the node with nil, those that are
+// ending counted. Those that MinInstances asks for stay.
+func (p *Pool[W]) clearUp(a *account[W], excess int) {
 	if excess <= 0 {
 		return
 	}

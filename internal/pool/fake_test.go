@@ -377,8 +377,8 @@ func audit(p *Pool[*fake]) error {
 		}
 	}
 	for id, a := range p.accounts {
-		if a.places != byAccount[a] || a.places > p.cfg.MaxInstancesPerAccount {
-			return fmt.Errorf("account %s: booked %d places, counted %d, at most %d", id, a.places, byAccount[a], p.cfg.MaxInstancesPerAccount)
+		if a.places != byAccount[a] || a.places > p.most(a) {
+			return fmt.Errorf("account %s: booked %d places, counted %d, at most %d", id, a.places, byAccount[a], p.most(a))
 		}
 		if (a.first() != nil) != (a.turn.in != nil) {
 			return fmt.Errorf("account %s: waits %v, in line %v", id, a.first() != nil, a.turn.in != nil)

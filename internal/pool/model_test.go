@@ -79,7 +79,14 @@ func newMachine(r *rapid.T) *machine {
 		retired: map[string]bool{}, spare: map[*fake]bool{},
 	}
 	m.h.closeTime = rapid.SampledFrom([]time.Duration{0, 2 * time.Millisecond, time.Second}).Draw(r, "closeTime")
+	own := rapid.IntRange(0, 5).Draw(r, "instances of account 1")
 	m.p = New(Config[*fake]{
+		InstancesOf: func(account string) int {
+			if account == "1" {
+				return own
+			}
+			return 0
+		},
 		Starter:                m.h,
 		Blanks:                 rapid.IntRange(0, 2).Draw(r, "blanks"),
 		MaxInstances:           rapid.IntRange(1, 5).Draw(r, "maxInstances"),

@@ -92,11 +92,15 @@ type Config[W Worker] struct {
 	BlankMemoryMiB int    // heap of the default blank workers; 256
 	Blanks         int    // default blank workers kept ready; 0 keeps none
 
-	MaxInstances           int           // of the node; 64
-	MaxInstancesPerAccount int           // MaxInstances
-	MaxWaiters             int           // per target; 1000
-	MaxWaitersTotal        int           // of the node; 10 000
-	MaxWait                time.Duration // longest time in Acquire, a cold start included; 30 s
+	MaxInstances           int // of the node; 64
+	MaxInstancesPerAccount int // MaxInstances
+	// InstancesOf is how many instances an account may have by a limit of its
+	// own, within MaxInstancesPerAccount; 0 is none. It must be quick: it is
+	// called under the lock. nil: no account has one.
+	InstancesOf     func(account string) int
+	MaxWaiters      int           // per target; 1000
+	MaxWaitersTotal int           // of the node; 10 000
+	MaxWait         time.Duration // longest time in Acquire, a cold start included; 30 s
 	// MemoryMiB is the budget of all instances; 0 is no budget. An instance
 	// counts as InstanceMiB (32) until it has been measured.
 	MemoryMiB   int
@@ -172,6 +176,9 @@ func New[W Worker](cfg Config[W]) *Pool[W] {
 	cfg.BlankMemoryMiB = cmp.Or(cfg.BlankMemoryMiB, 256)
 	cfg.MaxInstances = cmp.Or(cfg.MaxInstances, 64)
 	cfg.MaxInstancesPerAccount = cmp.Or(cfg.MaxInstancesPerAccount, cfg.MaxInstances)
+	if cfg.InstancesOf == nil {
+		cfg.InstancesOf = func(string) int { return 0 }
+	}
 	cfg.MaxWaiters = cmp.Or(cfg.MaxWaiters, 1000)
 	cfg.MaxWaitersTotal = cmp.Or(cfg.MaxWaitersTotal, 10_000)
 	cfg.MaxWait = cmp.Or(cfg.MaxWait, 30*time.Second)

@@ -1,6 +1,10 @@
 package pool
 
-import "time"
+import (
+	"time"
+
+	"convoke"
+)
 
 // A place is the right to have one process on the node. An instance holds one
 // from its launch until its process is gone, or until another instance takes
@@ -125,7 +129,7 @@ func (p *Pool[W]) next() *group[W] {
 		if best != nil && a.places >= best.places {
 			continue
 		}
-		if a.places >= p.cfg.MaxInstancesPerAccount && p.spare(a, true, time.Now()) == nil {
+		if a.places >= p.most(a) && p.spare(a, true, time.Now()) == nil {
 			continue
 		}
 		best = a
@@ -142,7 +146,7 @@ func (p *Pool[W]) next() *group[W] {
 func (p *Pool[W]) reserve(g *group[W]) (victims []*instance[W], ok bool) {
 	for {
 		own := true
-		if g.account.places < p.cfg.MaxInstancesPerAccount {
+		if g.account.places < p.most(g.account) {
 			if !p.nodeFull() {
 				break
 			}
@@ -167,9 +171,14 @@ func (p *Pool[W]) reserve(g *group[W]) (victims []*instance[W], ok bool) {
 	return victims, true
 }
 
+// most is how many instances an account may have.
+func (p *Pool[W]) most(a *account[W]) int {
+	return convoke.Tighter(p.cfg.InstancesOf(a.id), p.cfg.MaxInstancesPerAccount)
+}
+
 // full reports whether an instance of g would need somebody to make room.
 func (p *Pool[W]) full(g *group[W]) bool {
-	return g.account.places >= p.cfg.MaxInstancesPerAccount || p.nodeFull()
+	return g.account.places >= p.most(g.account) || p.nodeFull()
 }
 
 func (p *Pool[W]) nodeFull() bool {

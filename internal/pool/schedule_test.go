@@ -118,6 +118,59 @@ func TestAccountBound(t *testing.T) {
 	})
 }
 
+// TestAccountsOwnBound: an account can have a bound of its own within that of
+// all, others keep theirs, and with a bound that small an idle instance is not
+// ended to keep a place free.
+func TestAccountsOwnBound(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var own atomic.Int64
+		own.Store(1)
+		b := setup(t, Config[*fake]{Blanks: 2, MaxInstances: 32, MaxInstancesPerAccount: 2, InstancesOf: func(account string) int {
+			if account == "1" {
+				return int(own.Load())
+			}
+			return 0
+		}})
+		one := b.acquire(b.target("1", "f"))
+		if places, waiters := b.Account("1"); places != 1 || waiters != 0 {
+			t.Errorf("account 1 has %d places and %d waiters", places, waiters)
+		}
+		r := b.request(t.Context(), b.target("1", "g"))
+		x, y := b.acquire(b.target("2", "x")), b.acquire(b.target("2", "y"))
+		time.Sleep(time.Second)
+		if r.isDone() {
+			t.Fatal("a second instance was started beyond the bound")
+		}
+		if _, waiters := b.Account("1"); waiters != 1 {
+			t.Errorf("%d waiters, want 1", waiters)
+		}
+		one.Release(1, 0)
+		<-r.done
+		if r.err != nil || !isGone(one.Worker) {
+			t.Fatalf("error %v; the first is gone: %v", r.err, isGone(one.Worker))
+		}
+		kept := r.lease.Worker
+		r.lease.Release(1, 0)
+		time.Sleep(10 * time.Second)
+		if isGone(kept) {
+			t.Error("the account's one instance was ended although nobody needs its place")
+		}
+		own.Store(9) // beyond that of all
+		a, c := b.acquire(b.target("1", "g")), b.acquire(b.target("1", "h"))
+		r = b.request(t.Context(), b.target("1", "i"))
+		time.Sleep(time.Second)
+		if r.isDone() {
+			t.Error("a third instance was started beyond the bound of all")
+		}
+		for _, l := range []*Lease[*fake]{x, y, a, c} {
+			l.Release(1, 0)
+		}
+		<-r.done
+		r.lease.Release(1, 0)
+	})
+}
+
 // load keeps n requests of t under way, each for run, and counts those served.
 func (b *bench) load(ctx context.Context, t *Target[*fake], n int, run time.Duration) *atomic.Int64 {
 	served := new(atomic.Int64)

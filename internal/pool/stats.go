@@ -76,3 +76,19 @@ func (p *Pool[W]) Stats() Stats {
 	slices.SortFunc(s.Targets, func(a, b TargetStats) int { return cmp.Compare(a.Key, b.Key) })
 	return s
 }
+
+// Account is the part of one account: the places that its instances take, and
+// the most invocations that wait for one target of it.
+func (p *Pool[W]) Account(id string) (places, waiters int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if a := p.accounts[id]; a != nil {
+		places = a.places
+	}
+	for _, g := range p.groups {
+		if g.target.AccountID == id {
+			waiters = max(waiters, g.waiters.n)
+		}
+	}
+	return places, waiters
+}

@@ -26,10 +26,10 @@ const (
 	missedAfter = time.Minute
 	// claimAtOnce is how many runs are claimed in one transaction.
 	claimAtOnce = 250
-	// maxRuns and maxRunsPerAccount bound the runs under way: an account's
+	// maxRuns and RunsPerAccount bound the runs under way: an account's
 	// functions that never come to an end must not take the memory of all.
-	maxRuns           = 2000
-	maxRunsPerAccount = 250
+	maxRuns        = 2000
+	RunsPerAccount = 250
 	// longestSleep bounds the wait for what is due: a clock that is set, or a
 	// machine that sleeps, is noticed within it.
 	longestSleep = time.Minute
@@ -151,7 +151,7 @@ func (s *Service) launch(ctx context.Context, r *convoke.ScheduleRun) {
 	s.runs.Go(func() {
 		if !s.admit(r.AccountID) {
 			s.finish(ctx, r, convoke.Errorf(convoke.CodeThrottled,
-				"%d scheduled invocations of the account are under way already; make the functions quicker or the schedules rarer", maxRunsPerAccount))
+				"%d scheduled invocations of the account are under way already; make the functions quicker or the schedules rarer", RunsPerAccount))
 			return
 		}
 		defer s.leave(r.AccountID)
@@ -162,12 +162,19 @@ func (s *Service) launch(ctx context.Context, r *convoke.ScheduleRun) {
 func (s *Service) admit(accountID string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.all >= maxRuns || s.busy[accountID] >= maxRunsPerAccount {
+	if s.all >= maxRuns || s.busy[accountID] >= RunsPerAccount {
 		return false
 	}
 	s.all++
 	s.busy[accountID]++
 	return true
+}
+
+// UnderWay is how many runs of the account are under way.
+func (s *Service) UnderWay(accountID string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.busy[accountID]
 }
 
 func (s *Service) leave(accountID string) {
@@ -185,7 +192,7 @@ func (s *Service) run(ctx context.Context, r *convoke.ScheduleRun) {
 	if err != nil {
 		return // removed meanwhile, or the server stops
 	}
-	input, err := inputOf(sc, r.DueAt)
+	input, err := s.input(sc, r.DueAt)
 	if err == nil {
 		_, err = s.invoker.Invoke(ctx, invoke.Request{
 			AccountID: sc.AccountID, FunctionID: sc.FunctionID, Caller: Caller, RequestID: r.RequestID, Input: input,
@@ -243,6 +250,16 @@ func (s *Service) insist(ctx context.Context, r *convoke.ScheduleRun, step strin
 		case <-time.After(retryPause):
 		}
 	}
+}
+
+// input is what the function gets, if the account may have so much; else
+// CodePayloadTooLarge, as callers get it.
+func (s *Service) input(sc *convoke.Schedule, due time.Time) ([]byte, error) {
+	input, err := inputOf(sc, due)
+	if most := s.limits(sc.AccountID).PayloadBytes; err == nil && len(input) > most {
+		return nil, convoke.Errorf(convoke.CodePayloadTooLarge, "the invocation has %d bytes, of which the account may have %d (payloadBytes); send less, or ask the operator to raise it", len(input), most)
+	}
+	return input, err
 }
 
 // inputOf is what the function gets, in the form of an ordinary invocation.

@@ -284,7 +284,7 @@ func TestTooManyRunsAreRefused(t *testing.T) {
 			w.busy = map[string]int{home: homes, other: others}
 			w.all = homes + others
 		}
-		set(maxRunsPerAccount, 0)
+		set(RunsPerAccount, 0)
 		sleep(time.Minute)
 		same(t, "full account", w.history(e.ID), []string{"00:01:00 finished throttled"})
 		set(1, maxRuns-1)
@@ -568,7 +568,9 @@ func TestCreateRefuses(t *testing.T) {
 				t.Errorf("%s: got %+v, error %v", name, e, err)
 			}
 		}
-		w.limits.SchedulesPerAccount = 6
+		six := convoke.DefaultLimits()
+		six.SchedulesPerAccount = 6
+		w.limits = func(string) convoke.Limits { return six }
 		_, err = w.Create(t.Context(), ann, home, Input{FunctionID: hello, Cron: &every})
 		wantCode(t, err, convoke.CodeLimitExceeded)
 		schedules, err := w.store.ListSchedules(t.Context(), home, "")
@@ -588,5 +590,14 @@ func TestCreateRefuses(t *testing.T) {
 		_, err = w.Get(t.Context(), other, all[0].ID)
 		wantCode(t, err, convoke.CodeNotFound)
 		wantCode(t, w.Remove(t.Context(), other, all[0].ID), convoke.CodeNotFound)
+
+		// What the function would get is held to what the account may send.
+		six.PayloadBytes = 100
+		_, err = w.Update(t.Context(), ann, home, all[0].ID, Input{Body: payload(90)})
+		wantCode(t, err, convoke.CodePayloadTooLarge)
+		_, err = w.Update(t.Context(), ann, home, all[0].ID, Input{Body: payload(20)})
+		wantCode(t, err, "")
+		_, err = w.Update(t.Context(), ann, home, all[0].ID, Input{Description: text(20)})
+		wantCode(t, err, "")
 	})
 }

@@ -29,12 +29,15 @@ type Invoker interface {
 	Invoke(ctx context.Context, r invoke.Request) (invoke.Response, error)
 }
 
-// Config is what a Service is made of. All members but Drain are needed.
+// Config is what a Service is made of. All members but Drain and
+// LimitsOf are needed.
 type Config struct {
 	Store   Store
 	Invoker Invoker
 	Limits  convoke.Limits
-	Logger  *slog.Logger
+	// LimitsOf are the limits of one account; nil: Limits, for all.
+	LimitsOf func(accountID string) convoke.Limits
+	Logger   *slog.Logger
 	// Drain is closed when the server begins to stop: nothing new is invoked
 	// from then on. nil never does.
 	Drain <-chan struct{}
@@ -44,7 +47,7 @@ type Config struct {
 type Service struct {
 	store   Store
 	invoker Invoker
-	limits  convoke.Limits
+	limits  func(accountID string) convoke.Limits
 	log     *slog.Logger
 	drain   <-chan struct{}
 	woken   chan struct{} // has an element when schedules have changed
@@ -62,8 +65,11 @@ func New(c Config) *Service {
 	if c.Store == nil || c.Invoker == nil || c.Logger == nil {
 		panic("schedule: Store, Invoker and Logger are needed")
 	}
+	if c.LimitsOf == nil {
+		c.LimitsOf = func(string) convoke.Limits { return c.Limits }
+	}
 	return &Service{
-		store: c.Store, invoker: c.Invoker, limits: c.Limits, log: c.Logger, drain: c.Drain,
+		store: c.Store, invoker: c.Invoker, limits: c.LimitsOf, log: c.Logger, drain: c.Drain,
 		woken: make(chan struct{}, 1), stopping: make(chan struct{}), busy: map[string]int{},
 	}
 }
@@ -92,8 +98,8 @@ type Body struct {
 }
 
 // Create adds a schedule for a deployed function. It returns CodeValidation,
-// CodeFunctionNotFound, CodeActionNotAllowed when the function is not
-// deployed, and CodeLimitExceeded.
+// CodePayloadTooLarge, CodeFunctionNotFound, CodeActionNotAllowed when the
+// function is not deployed, and CodeLimitExceeded.
 func (s *Service) Create(ctx context.Context, by *convoke.Principal, accountID string, in Input) (*Entry, error) {
 	if in.FunctionID == "" || in.Cron == nil {
 		return nil, convoke.Errorf(convoke.CodeValidation, "a schedule needs functionUuid and cronExpression")
@@ -103,7 +109,7 @@ func (s *Service) Create(ctx context.Context, by *convoke.Principal, accountID s
 		ID: uuid.NewString(), AccountID: accountID, FunctionID: in.FunctionID, TimeZone: convoke.TimeZoneUTC, Active: true,
 		Payload: json.RawMessage(`{}`), CreatedAt: now, CreatedBy: by.String(),
 	}
-	if err := in.apply(sc, by, now); err != nil {
+	if err := s.apply(in, sc, by, now); err != nil {
 		return nil, err
 	}
 	f, err := s.store.FindFunction(ctx, accountID, in.FunctionID)
@@ -113,7 +119,7 @@ func (s *Service) Create(ctx context.Context, by *convoke.Principal, accountID s
 	if !f.Deployed() {
 		return nil, convoke.Errorf(convoke.CodeActionNotAllowed, "%s is not deployed, so it cannot be scheduled; deploy it first", f.Name)
 	}
-	if err := s.store.CreateSchedule(ctx, sc, s.limits.SchedulesPerAccount); err != nil {
+	if err := s.store.CreateSchedule(ctx, sc, s.limits(accountID).SchedulesPerAccount); err != nil {
 		return nil, err
 	}
 	s.wake()
@@ -121,19 +127,32 @@ func (s *Service) Create(ctx context.Context, by *convoke.Principal, accountID s
 }
 
 // Update changes a schedule. What was paused and is active again starts from
-// now. It returns CodeValidation and CodeNotFound.
+// now. It returns CodeValidation, CodePayloadTooLarge and CodeNotFound.
 func (s *Service) Update(ctx context.Context, by *convoke.Principal, accountID, id string, in Input) (*Entry, error) {
 	sc, err := s.store.UpdateSchedule(ctx, accountID, id, func(sc *convoke.Schedule) error {
 		if in.FunctionID != "" && in.FunctionID != sc.FunctionID {
 			return convoke.Errorf(convoke.CodeValidation, "the function of a schedule is fixed; create another schedule for %s", in.FunctionID)
 		}
-		return in.apply(sc, by, time.Now().UTC())
+		return s.apply(in, sc, by, time.Now().UTC())
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.wake()
 	return s.entry(ctx, sc)
+}
+
+// apply puts what in says into sc, if the account may have so large an
+// invocation.
+func (s *Service) apply(in Input, sc *convoke.Schedule, by *convoke.Principal, now time.Time) error {
+	if err := in.apply(sc, by, now); err != nil {
+		return err
+	}
+	if in.Body == nil {
+		return nil
+	}
+	_, err := s.input(sc, now)
+	return err
 }
 
 // apply puts what in says into sc and computes when it is due next.

@@ -379,7 +379,7 @@ func TestRotate(t *testing.T) {
 	w := setup(t)
 	many := convoke.DefaultLimits()
 	many.SecretsPerAccount = 1000
-	w.limits = many
+	w.limits = func(string) convoke.Limits { return many }
 	const count = 2*resealAtOnce + 7
 	for n := range count {
 		w.set(t, fmt.Sprint("key-", n), fmt.Sprint(value, n))

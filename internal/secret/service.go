@@ -14,19 +14,21 @@ import (
 	"convoke"
 )
 
-// Config is what a Service is made of. All members are needed.
+// Config is what a Service is made of. All members but LimitsOf are needed.
 type Config struct {
 	Store  convoke.SecretStore
 	Dir    string // folder of the master key
 	Limits convoke.Limits
-	Logger *slog.Logger
+	// LimitsOf are the limits of one account; nil: Limits, for all.
+	LimitsOf func(accountID string) convoke.Limits
+	Logger   *slog.Logger
 }
 
 // Service keeps secrets. It is safe for concurrent use.
 type Service struct {
 	store  convoke.SecretStore
 	file   string // of the master keys
-	limits convoke.Limits
+	limits func(accountID string) convoke.Limits
 	log    *slog.Logger
 
 	// rotation is held while one is under way, and taken before mu.
@@ -47,7 +49,10 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if c.Store == nil || c.Dir == "" || c.Logger == nil {
 		return nil, convoke.Errorf(convoke.CodeInternal, "secret.New needs a store, a folder and a logger")
 	}
-	s := &Service{store: c.Store, file: filepath.Join(c.Dir, keyFile), limits: c.Limits, log: c.Logger}
+	s := &Service{store: c.Store, file: filepath.Join(c.Dir, keyFile), limits: c.LimitsOf, log: c.Logger}
+	if s.limits == nil {
+		s.limits = func(string) convoke.Limits { return c.Limits }
+	}
 	sealed, err := s.store.CountSecretsByKey(ctx)
 	if err != nil {
 		return nil, err
@@ -72,7 +77,7 @@ func (s *Service) Set(ctx context.Context, by *convoke.Principal, accountID stri
 	if err := refuseSystem(in.Name); err != nil {
 		return nil, err
 	}
-	return s.put(ctx, by.String(), accountID, in, s.limits.SecretsPerAccount, false)
+	return s.put(ctx, by.String(), accountID, in, s.limits(accountID).SecretsPerAccount, false)
 }
 
 // Create is Set for a name that is free; CodeConflict when it is not.
@@ -80,7 +85,7 @@ func (s *Service) Create(ctx context.Context, by *convoke.Principal, accountID s
 	if err := refuseSystem(in.Name); err != nil {
 		return nil, err
 	}
-	return s.put(ctx, by.String(), accountID, in, s.limits.SecretsPerAccount, true)
+	return s.put(ctx, by.String(), accountID, in, s.limits(accountID).SecretsPerAccount, true)
 }
 
 // Provision creates or changes a secret of the platform's own, which no limit
