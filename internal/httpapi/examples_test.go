@@ -57,7 +57,7 @@ var shown = []struct {
 	{as: "admin", op: "createClient", body: `{"name":"crm","grantTypes":["client_credentials"],"scopes":["faas.lambda.invoke"]}`, save: map[string]string{"client": "id"}},
 	{as: "admin", op: "updateClient", body: `{"name":"CRM"}`}, {as: "admin", op: "rotateClientSecret", body: `{"graceSeconds":3600}`},
 	{as: "admin", op: "getClient"}, {as: "admin", op: "listClients"},
-	{as: "admin", op: "createToken", body: `{"name":"ci","roles":["developer"],"ttlSeconds":86400}`}, {as: "admin", op: "listTokens"},
+	{as: "admin", op: "createToken", body: `{"name":"ci","roles":["developer"],"ttlSeconds":86400}`}, {as: "admin", op: "listTokens", query: "?sort=name"},
 	{as: "operator", op: "createAccount", body: `{"id":"30000003","name":"Example Ltd","admin":"ann"}`},
 	{as: "operator", op: "updateAccount", body: `{"limits":{"functionsPerAccount":500}}`}, {as: "operator", op: "getAccount"}, {as: "operator", op: "listAccounts"},
 	{as: "admin", op: "updateSettings", body: `{"name":"Example Inc"}`}, {as: "admin", op: "getSettings"}, {as: "admin", op: "listLimits"},
