@@ -42,7 +42,7 @@ type RefreshResponse struct {
 // Session is a sign-in of a user that lasts. Its id is no secret: nobody comes
 // in by it.
 type Session struct {
-	ID      string `json:"id"`
+	ID      string `json:"id"`              // by which it is ended
 	Kind    string `json:"kind"`            // browser, commandLine or program: what signed in, as far as its User-Agent tells
 	Agent   string `json:"agent,omitempty"` // User-Agent of the sign-in; absent for the command line through a browser
 	From    string `json:"from,omitempty"`  // network address of the sign-in
@@ -74,5 +74,5 @@ func NewSession(s *convoke.Session, current string, idle time.Duration) Session 
 
 // EndedSessions says how many sessions were ended at once.
 type EndedSessions struct {
-	Ended int `json:"ended"`
+	Ended int `json:"ended"` // how many that were
 }
