@@ -36,6 +36,9 @@ const (
 	SessionProgram     SessionKind = "program" // anything else, such as the reference's tools
 )
 
+// SessionKinds lists them.
+var SessionKinds = []SessionKind{SessionBrowser, SessionCommandLine, SessionProgram}
+
 // CommandLineAgent begins the User-Agent of the command line.
 const CommandLineAgent = "convoke-cli/"
 

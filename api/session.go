@@ -42,11 +42,11 @@ type RefreshResponse struct {
 // Session is a sign-in of a user that lasts. Its id is no secret: nobody comes
 // in by it.
 type Session struct {
-	ID      string `json:"id"`              // by which it is ended
-	Kind    string `json:"kind"`            // browser, commandLine or program: what signed in, as far as its User-Agent tells
-	Agent   string `json:"agent,omitempty"` // User-Agent of the sign-in; absent for the command line through a browser
-	From    string `json:"from,omitempty"`  // network address of the sign-in
-	Current bool   `json:"current"`         // the request was made with it
+	ID      string `json:"id"`                      // by which it is ended
+	Kind    string `json:"kind" enum:"sessionKind"` // what signed in, as far as its User-Agent tells
+	Agent   string `json:"agent,omitempty"`         // User-Agent of the sign-in; absent for the command line through a browser
+	From    string `json:"from,omitempty"`          // network address of the sign-in
+	Current bool   `json:"current"`                 // the request was made with it
 
 	CreatedAt  Time `json:"createdAt"`
 	LastUsedAt Time `json:"lastUsedAt,omitzero"` // to the minute; of the command line through a browser, when it last fetched tokens

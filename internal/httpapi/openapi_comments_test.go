@@ -207,7 +207,7 @@ func TestEnumsAreComplete(t *testing.T) {
 	for typ, set := range map[string]string{
 		"CallOutcome": "callOutcome", "Contract": "contract", "DeploymentState": "deploymentState", "Generation": "generation", "GrantType": "grantType",
 		"Language": "language", "LogLevel": "logLevel", "LogSource": "logSource", "Outcome": "outcome", "Permission": "permission", "Role": "role",
-		"RunState": "runState", "Scope": "grantedScope", "SecretType": "secretType", "State": "state",
+		"RunState": "runState", "Scope": "grantedScope", "SecretType": "secretType", "SessionKind": "sessionKind", "State": "state",
 	} {
 		want, got := slices.Sorted(slices.Values(constants[typ])), slices.Sorted(slices.Values(enums[set]))
 		if len(want) == 0 || !slices.Equal(want, got) {

@@ -68,6 +68,7 @@ var enums = map[string][]string{
 	"scheduleState":   {api.ScheduleActive, api.SchedulePaused},
 	"scope":           scopes(),
 	"secretType":      texts(convoke.SecretTypes),
+	"sessionKind":     texts(convoke.SessionKinds),
 	"state":           texts(convoke.States),
 	"tokenGrant":      append(texts(convoke.GrantTypes), api.GrantRefresh),
 	"tokenType":       {api.TokenBearer, api.TokenDPoP},
