@@ -1,12 +1,14 @@
 package bench
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -184,9 +186,21 @@ func TestLoadValidates(t *testing.T) {
 
 func TestLoadCannotConnect(t *testing.T) {
 	t.Parallel()
-	s := httptest.NewServer(nil)
-	l := Load{Address: strings.TrimPrefix(s.URL, "http://"), Targets: []Target{{}}, Connections: 1, Duration: time.Second}
-	s.Close()
+	// A port that is taken but not listened on: a free one may be another
+	// server's by the time it is tried.
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fd)
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	at, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := Load{Address: fmt.Sprintf("127.0.0.1:%d", at.(*syscall.SockaddrInet4).Port), Targets: []Target{{}}, Connections: 1, Duration: time.Second}
 	if _, err := RunLoad(t.Context(), l); err == nil {
 		t.Error("no error for a port that nobody listens on")
 	}
