@@ -51,7 +51,7 @@ func (w *Worker) start(cmd *exec.Cmd, cage *sandbox.Cage) (err error) {
 	cmd.ExtraFiles = []*os.File{frames, channel} // descriptors 3 and 4
 	cmd.Stdout, cmd.Stderr = outWrite, errWrite
 	setProcessAttributes(cmd)
-	if err := w.launch(cmd); err != nil {
+	if err := cmd.Start(); err != nil {
 		outRead.Close()
 		errRead.Close()
 		return err
@@ -71,19 +71,6 @@ func (w *Worker) start(cmd *exec.Cmd, cage *sandbox.Cage) (err error) {
 	readers.Go(w.receive)
 	go w.wait(&readers)
 	return nil
-}
-
-// launch starts the process on the processors that are for it. A thread's
-// processors are inherited, and before the process can be moved it has run for
-// some milliseconds: loading a program is most of what a start costs.
-func (w *Worker) launch(cmd *exec.Cmd) error {
-	r := w.fleet.ruling.Load()
-	_, isBehind := r.behind[w.account()]
-	if part := r.of(isBehind); isBehind && part != nil {
-		keepThread(part)
-		defer keepThread(w.fleet.divider.orAll(r.others))
-	}
-	return cmd.Start()
 }
 
 // inheritable makes a connection to a process that is about to start: our end,

@@ -48,21 +48,11 @@ func reprioritise(pid int, r rank) bool {
 
 // confine keeps all threads of a process to some processors.
 func confine(pid int, processors []int) {
-	set := setOf(processors)
-	eachThread(pid, func(thread int) error { return unix.SchedSetaffinity(thread, &set) })
-}
-
-// keepThread keeps the calling thread to some processors, and what it starts.
-func keepThread(processors []int) {
-	set := setOf(processors)
-	_ = unix.SchedSetaffinity(0, &set) // it then stays where it is, as with confine
-}
-
-func setOf(processors []int) (set unix.CPUSet) {
+	var set unix.CPUSet
 	for _, p := range processors {
 		set.Set(p)
 	}
-	return set
+	eachThread(pid, func(thread int) error { return unix.SchedSetaffinity(thread, &set) })
 }
 
 // processors are those that the server may use.

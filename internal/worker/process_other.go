@@ -22,8 +22,6 @@ func reprioritise(int, rank) bool { return false }
 
 func confine(int, []int) {}
 
-func keepThread([]int) {}
-
 func processors() []int { return nil }
 
 func ownTime() time.Duration { return 0 }
