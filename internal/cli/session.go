@@ -34,21 +34,16 @@ sessions: convoke token list --own shows them.`,
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.printJSON(list)
-			}
-			if len(list) == 0 {
-				a.note("nobody is signed in")
-				return nil
-			}
-			rows := [][]string{{"ID", "THIS", "KIND", "BEGAN", "FROM", "LAST USED", "UNUSED", "UNTIL", "PROGRAM"}}
-			for _, s := range list {
-				rows = append(rows, []string{
-					s.ID, yesOrDash(s.Current), sessionKind(s), formatTime(s.CreatedAt), orDash(s.From),
-					formatTime(s.LastUsedAt), formatTime(s.UnusedUntil), formatTime(s.ExpiresAt), orDash(s.Agent),
-				})
-			}
-			return a.table(rows)
+			return printList(a, listView[api.Session]{
+				header: []string{"ID", "THIS", "KIND", "BEGAN", "FROM", "LAST USED", "UNUSED", "UNTIL", "PROGRAM"},
+				row: func(s api.Session) []string {
+					return []string{
+						s.ID, yesOrDash(s.Current), sessionKind(s), formatTime(s.CreatedAt), orDash(s.From),
+						formatTime(s.LastUsedAt), formatTime(s.UnusedUntil), formatTime(s.ExpiresAt), orDash(s.Agent),
+					}
+				},
+				none: "nobody is signed in",
+			}, list)
 		},
 	}
 	cmd.Flags().StringVarP(&user, "user", "u", "", "login name or id of somebody else")
