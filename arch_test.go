@@ -24,7 +24,7 @@ var layers = map[string]int{
 	"client": 2,
 
 	// adapters and tools without knowledge of each other
-	"internal/config": 2, "internal/httpx": 2, "internal/wire": 2, "internal/sandbox": 2,
+	"internal/config": 2, "internal/cores": 1, "internal/httpx": 2, "internal/wire": 2, "internal/sandbox": 2,
 	"internal/sqlstore": 2, "internal/build": 2, "internal/auth": 3, "internal/telemetry": 2,
 	"internal/egress": 3, "internal/quota": 2, "internal/oauth": 4, "internal/account": 4, "internal/oidc": 3, "internal/secret": 3, "internal/schedule": 8, "internal/edge": 3,
 	"internal/metric": 3, "internal/runlog": 3, "runtime/node": 2,

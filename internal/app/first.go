@@ -24,6 +24,7 @@ import (
 	"convoke/api"
 	"convoke/internal/auth"
 	"convoke/internal/config"
+	"convoke/internal/cores"
 	"convoke/internal/httpapi"
 	"convoke/internal/sqlstore"
 )
@@ -196,9 +197,13 @@ func localAddress(addr net.Addr) string {
 // Serve makes an App and runs it until ctx ends. What the operator reads goes
 // to standard error.
 func (b Build) Serve(ctx context.Context, cfg *config.Config) error {
+	cores.Restart(ctx)
 	a, err := b.New(ctx, cfg, os.Stderr)
 	if err != nil {
 		return err
 	}
+	governed, end := context.WithCancel(ctx)
+	defer end()
+	go cores.Govern(governed)
 	return a.Run(ctx)
 }

@@ -7,6 +7,7 @@ import (
 
 	"convoke"
 	"convoke/internal/auth"
+	"convoke/internal/cores"
 	"convoke/internal/httpx"
 )
 
@@ -62,6 +63,13 @@ func (rl Rule) check(p *convoke.Principal, account string) error {
 
 // guard puts the route's rule before its handler.
 func (s *server) guard(rt Route) httpx.Handler {
+	if !rt.passing() {
+		handle := rt.Handle
+		rt.Handle = func(w http.ResponseWriter, r *http.Request, by *convoke.Principal) error {
+			defer cores.Busy()()
+			return handle(w, r, by)
+		}
+	}
 	if rt.changes() {
 		rt.Handle = conditional(rt)
 	}
@@ -88,6 +96,10 @@ func (s *server) guard(rt Route) httpx.Handler {
 // changes reports whether the route is for changing something. Invocations are
 // not, and pay nothing for what others need.
 func (rt *Route) changes() bool { return rt.Method != http.MethodGet && !rt.Quiet }
+
+// passing reports whether the route does next to nothing itself: it passes an
+// invocation on, or entries as they come.
+func (rt *Route) passing() bool { return rt.Quiet || rt.Doc.Media == "text/event-stream" }
 
 // conditional makes the change of a route depend on the header If-Match.
 // Nobody who sends one to a route that knows no condition may believe that it

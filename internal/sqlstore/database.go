@@ -17,6 +17,7 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"convoke"
+	"convoke/internal/cores"
 )
 
 const (
@@ -229,6 +230,7 @@ func (d *database) write(ctx context.Context, do func(tx) error) error {
 		return d.dialect.fail(err)
 	}
 	defer begun.Rollback() // after a commit there is nothing to roll back
+	defer cores.Busy()()
 	if err := do(tx{conn{d.dialect, begun}, begun}); err != nil {
 		return err
 	}

@@ -15,12 +15,14 @@ import (
 	"time"
 
 	"convoke"
+	"convoke/internal/cores"
 	"convoke/internal/sandbox"
 )
 
 // start starts the process. It is called on the fleet's own thread.
 func (w *Worker) start(cmd *exec.Cmd, cage *sandbox.Cage) (err error) {
 	defer cage.Release()
+	defer cores.Busy()() // a new process holds its parent up for milliseconds
 	var frames, channel *os.File
 	defer func() {
 		for _, f := range []*os.File{frames, channel} {
