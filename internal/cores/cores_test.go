@@ -3,6 +3,7 @@ package cores
 import (
 	"context"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -50,15 +51,10 @@ func TestBusyHasBoth(t *testing.T) {
 
 func TestComputingGetsTheSecond(t *testing.T) {
 	govern(t)
-	stop := make(chan struct{})
-	defer close(stop)
+	var stop atomic.Bool
+	defer stop.Store(true)
 	go func() {
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
+		for !stop.Load() { // computes
 		}
 	}()
 	await(t, 2)
