@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"convoke"
 	"convoke/api"
+	"convoke/internal/httpx"
 )
 
 // TestEveryRouteIsGuarded walks the table: nobody gets in without a token of
@@ -51,7 +53,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			continue
 		}
 		want := map[string]convoke.Code{"": convoke.CodeUnauthorized, "wrong": convoke.CodeUnauthorized, "expired": convoke.CodeUnauthorized, "revoked": convoke.CodeUnauthorized,
-			"ended client": convoke.CodeUnauthorized, "client": convoke.CodeForbidden, "other client": convoke.CodeForbidden, "other": convoke.CodeForbidden,
+			"ended client": convoke.CodeUnauthorized, "expired client": convoke.CodeUnauthorized, "client": convoke.CodeForbidden, "other client": convoke.CodeForbidden, "other": convoke.CodeForbidden,
 			"other session": convoke.CodeForbidden, "ended session": convoke.CodeUnauthorized}
 		for _, role := range convoke.Roles {
 			code := convoke.CodeForbidden
@@ -64,7 +66,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			want["client"] = ""
 		}
 		if rt.Rule.wrongIsForbidden {
-			for _, as := range []string{"wrong", "expired", "revoked", "ended session", "ended client"} {
+			for _, as := range []string{"wrong", "expired", "revoked", "ended session", "ended client", "expired client"} {
 				want[as] = convoke.CodeForbidden
 			}
 		}
@@ -87,7 +89,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/logs/stream", "/functions/f1/logs/stream"} {
-		for as, want := range map[string]int{"": 401, "wrong": 401, "expired": 401, "revoked": 401, "ended client": 401, "other": 403, "other client": 403, "client": 403} {
+		for as, want := range map[string]int{"": 401, "wrong": 401, "expired": 401, "revoked": 401, "ended client": 401, "expired client": 401, "other": 403, "other client": 403, "client": 403} {
 			if status, _, body := w.do(t, as, "GET", path, "", nil); status != want {
 				t.Errorf("GET %s as %q: %d %s, want %d", path, as, status, body, want)
 			}
@@ -116,7 +118,8 @@ func (w *world) endedTokens(t *testing.T) {
 }
 
 // clientToken gets access tokens of three OAuth clients that may invoke: of the
-// account at home, of it and disabled then, and of the other account.
+// account at home, of it and disabled then, and of the other account; and of
+// the first one that has expired.
 func (w *world) clientToken(t *testing.T) {
 	t.Helper()
 	for name, account := range map[string]string{"client": home, "ended client": home, "other client": other} {
@@ -135,6 +138,9 @@ func (w *world) clientToken(t *testing.T) {
 			t.Fatalf("no token: %d %v", res.StatusCode, err)
 		}
 		w.tokens[name] = out.AccessToken
+		if name == "client" {
+			w.expiredClient(t, c.ID, secret)
+		}
 		if name != "ended client" {
 			continue
 		}
@@ -142,6 +148,21 @@ func (w *world) clientToken(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// expiredClient gets the token of a client that has expired meanwhile.
+func (w *world) expiredClient(t *testing.T, id string, secret convoke.Secret) {
+	t.Helper()
+	r := httptest.NewRequest("POST", "/oauth2/token", strings.NewReader(url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret.Reveal()}}.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	var out api.OAuthToken
+	answer := httptest.NewRecorder()
+	edge := httpx.New(httpx.Config{Logger: w.config.Logger})
+	edge.Wrap(edge.Handle(w.past.Token, true)).ServeHTTP(answer, r)
+	if err := json.NewDecoder(answer.Body).Decode(&out); err != nil || out.AccessToken == "" {
+		t.Fatalf("no expired token: %v", err)
+	}
+	w.tokens["expired client"] = out.AccessToken
 }
 
 // example fills the wildcards of a path.

@@ -48,6 +48,9 @@ type world struct {
 	// clock is what attempts to sign in are counted by; nil: time goes on.
 	clock  atomic.Pointer[time.Time]
 	tokens map[string]string // by role, and "other" of the other account
+	// past is the authorization server as it was two hours ago: what it issues
+	// has expired.
+	past *oauth.Server
 }
 
 func setup(t *testing.T) *world {
@@ -69,6 +72,9 @@ func setup(t *testing.T) *world {
 	}
 	server, err := oauth.New(oauth.Config{Store: store, Keys: keys, Issuer: "https://sentinel.example.com", Logger: silent})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if w.past, err = oauth.New(oauth.Config{Store: store, Keys: keys, Issuer: "https://sentinel.example.com", Logger: silent, TokenLifetime: -time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	people, err := auth.New(auth.Config{Tokens: store, People: store, JWT: server, Logger: silent})
