@@ -4,8 +4,8 @@
 // A Go program on two processors wakes a second thread each time the first
 // finds something to do, which looks for more and goes to sleep again. Where
 // the other processor belongs to the functions and a request is answered in
-// two such steps, that is a third of a request's time and of the server's
-// processor time (docs/performance.md). So the server runs on one while it
+// two such steps, that is a quarter of a request's time and a third of the
+// server's processor time (docs/adr/0025-cores.md). So the server runs on one while it
 // only passes invocations on, which it does in small steps, and on both during
 // everything that would hold the one up: see Busy. With one processor there is
 // nothing to decide, and with more than two nothing was measured: the runtime's
