@@ -236,7 +236,7 @@ func (a *App) poolStats() telemetry.PoolStats {
 	s := a.pool.Stats()
 	return telemetry.PoolStats{
 		Blank: s.Blanks, Starting: s.Starting, Idle: s.Idle, Busy: s.Busy, Draining: s.Draining + s.Closing,
-		InFlight: s.Leases, Waiting: s.Waiters,
+		InFlight: s.Leases, Waiting: s.Waiters, Behind: a.fleet.CountBehind(),
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,8 +27,9 @@ import (
 	"convoke/internal/worker"
 )
 
-// hostile is the account that attacks. The neighbour is in the first account.
-const hostile = "66600000"
+// hostile is the first of the accounts that attack. The neighbour is in the
+// first account.
+const hostile = 66600000
 
 // contained is the answer of an attack that could do nothing.
 const contained = "[]"
@@ -97,9 +99,10 @@ var attacks = []struct {
 	{file: "override"},
 }
 
-// TestAttacks lets a hostile account do its worst, through the whole server
+// TestAttacks lets hostile accounts do their worst, through the whole server
 // and at every level of this host, while a function of another account goes
-// on answering.
+// on answering. Each attack has an account of its own: one that has attacked
+// already would have to wait.
 func TestAttacks(t *testing.T) {
 	t.Parallel()
 	for _, level := range []sandbox.Level{sandbox.Namespaces, sandbox.Landlock} {
@@ -107,12 +110,12 @@ func TestAttacks(t *testing.T) {
 			t.Parallel()
 			needLevel(t, level)
 			s := start(t, func(c *config.Config) { c.Sandbox = config.Sandbox(level) })
-			enemy := s.tenant(t, hostile)
+			var enemy *server
 			facts := layBait(t, s, level)
 			neighbour := s.deploy(t, "neighbour", `let n = 0; async function lambda(input) { return { n: ++n > 0, echo: input.payload, secret: process.env.SECRET } }`,
 				func(m *api.ManifestRequest) { m.Environment = map[string]string{"SECRET": "only-the-neighbour"} })
 			answered := watchNeighbour(t, s, neighbour)
-			for _, a := range attacks {
+			for n, a := range attacks {
 				name := a.file
 				if a.payload != "" {
 					name += "/" + strings.NewReplacer(`"`, "", "how:", "", ":", " ").Replace(a.payload)
@@ -125,6 +128,7 @@ func TestAttacks(t *testing.T) {
 					if a.payload != "" {
 						payload = facts[:len(facts)-1] + "," + a.payload + "}"
 					}
+					enemy = s.tenant(t, strconv.Itoa(hostile+n))
 					before := answered.Load()
 					got, err := enemy.invoke(t, enemy.attack(t, a.file), payload)
 					text := got
@@ -138,7 +142,7 @@ func TestAttacks(t *testing.T) {
 					s.until(t, "the neighbour answered during and after it", func() bool { return answered.Load() >= before+3 })
 				})
 			}
-			// A function of the hostile account that does nothing wrong lives on.
+			// A function of a hostile account that does nothing wrong lives on.
 			fine := enemy.deploy(t, "fine", `async function lambda(input) { return input.payload }`)
 			if got, err := enemy.invoke(t, fine, `{"a":[1]}`); got != `{"a":[1]}` || err != nil {
 				t.Errorf("a function of the same account afterwards: %s, %v", got, err)

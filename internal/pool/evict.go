@@ -128,6 +128,7 @@ func (p *Pool[W]) sweep() {
 		p.settle(g)
 	}
 	p.schedule()
+	p.forgetPauses(now)
 	p.ageShelves(now)
 	signal(p.hungry)
 }

@@ -372,7 +372,7 @@ func audit(p *Pool[*fake]) error {
 		if p.needsStart(g) && !g.isStarved() && (g.failures == 0 || time.Since(g.retryAt) > sweepEvery) {
 			return fmt.Errorf("%s: needs a start but is not in line", key)
 		}
-		if g.waiters.n > 0 && g.live() == 0 && !g.isStarved() && g.places < p.maxOf(g) {
+		if g.waiters.n > 0 && g.live() == 0 && !g.isStarved() && g.places < p.maxOf(g) && !p.holds(g, time.Now()) {
 			return fmt.Errorf("%s: %d waiters without hope", key, g.waiters.n)
 		}
 	}

@@ -35,6 +35,9 @@ type group[W Worker] struct {
 	failures int // starts that failed and processes that died, since the last success
 	retryAt  time.Time
 	cause    error // of the last failure
+	// heldUntil is when the next start may be, after instances that ended
+	// badly while the account was behind.
+	heldUntil time.Time
 
 	line elem[*group[W]] // in its account's lines while it waits for a place
 }
@@ -53,7 +56,7 @@ func (p *Pool[W]) group(t *Target[W]) *group[W] {
 
 // forget drops g when it holds nothing worth keeping.
 func (p *Pool[W]) forget(g *group[W]) {
-	if g.places > 0 || g.starting > 0 || g.waiters.n > 0 || g.keep || g.failures > 0 && !g.retired && !p.closed || p.groups[g.target.Key] != g {
+	if g.places > 0 || g.starting > 0 || g.waiters.n > 0 || g.keep || (g.failures > 0 || time.Now().Before(g.heldUntil)) && !g.retired && !p.closed || p.groups[g.target.Key] != g {
 		return
 	}
 	delete(p.groups, g.target.Key)
@@ -181,7 +184,11 @@ func (p *Pool[W]) needsStart(g *group[W]) bool {
 	if g.ready == 0 {
 		asking = g.waiters.n
 	}
-	return asking > g.starting*g.target.concurrency() && g.places < p.maxOf(g) && !p.closed && !g.retired && !g.backsOff(time.Now())
+	if asking <= g.starting*g.target.concurrency() || g.places >= p.maxOf(g) || p.closed || g.retired {
+		return false
+	}
+	now := time.Now()
+	return !g.backsOff(now) && !p.holds(g, now)
 }
 
 // maxOf is how many instances g may have. Of a target that mostly computes,
@@ -226,8 +233,8 @@ func (p *Pool[W]) settle(g *group[W]) {
 		p.fail(g, g.failure())
 	}
 	p.queue(g)
-	if !p.closed && !g.retired && !g.backsOff(time.Now()) {
-		for g.lacksInstances(g.live()) && g.places < p.maxOf(g) && p.starving == 0 && !p.full(g) {
+	if now := time.Now(); !p.closed && !g.retired && !g.backsOff(now) && !p.holds(g, now) {
+		for g.lacksInstances(g.live()) && g.places < p.maxOf(g) && p.starving == 0 && !p.full(g) && p.mayStart(g.account, g.live() == 0, now) {
 			p.launch(g, nil)
 		}
 	}

@@ -46,6 +46,7 @@ type instance[W Worker] struct {
 	placed    bool               // it holds a place of the node
 	fresh     bool               // just started, and serving those who waited for it
 	yielding  bool               // counted in pool.yielding
+	alone     bool               // launched as the only one of an account that was behind
 	why       Reason             // it was asked to go; "" when it was not
 	memory    int64              // bytes
 	launched  time.Time
@@ -64,8 +65,9 @@ var (
 // instances whose place it takes over: their processes must be gone first.
 func (p *Pool[W]) launch(g *group[W], victims []*instance[W]) {
 	i := p.add(g)
-	i.launched = time.Now()
+	i.launched, i.alone = time.Now(), p.cfg.Behind(g.account.id)
 	g.starting++
+	g.account.starting++
 	p.cold++
 	ctx, cancel := context.WithTimeout(p.ctx, p.cfg.StartTimeout)
 	i.cancel = cancel
@@ -147,11 +149,15 @@ func startError(ctx context.Context, err error) error {
 }
 
 // wanted reports whether a start that had to queue still serves a purpose:
-// after a burst most of its waiters were served by slots that became free.
+// after a burst most of its waiters were served by slots that became free, and
+// an account that went behind meanwhile must not start a burst any more.
 func (p *Pool[W]) wanted(i *instance[W]) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	g := i.group
+	if !i.alone && p.cfg.Behind(g.account.id) {
+		return false
+	}
 	return g.waiters.n > 0 || g.lacksInstances(g.live()-1)
 }
 
@@ -159,6 +165,7 @@ func (p *Pool[W]) wanted(i *instance[W]) bool {
 func (p *Pool[W]) raised(i *instance[W], b birth[W]) {
 	g := i.group
 	g.starting--
+	g.account.starting--
 	p.coldDone()
 	if b.alive {
 		i.worker = b.worker
@@ -172,12 +179,15 @@ func (p *Pool[W]) raised(i *instance[W], b birth[W]) {
 		p.learn(g, b)
 		p.cfg.Observer.started(b.blank, b.spawn, b.load)
 		i.startTook, i.fresh = time.Since(i.launched), true
+		p.pauseAfter(i)
 		p.serve(i)
 		i.fresh = false
 		return
 	case g.retired || p.closed || errors.Is(b.err, errUnwanted):
 		p.abort(i, b, ReasonUnwanted)
 	default:
+		i.startTook = time.Since(i.launched)
+		p.pauseAfter(i)
 		p.abort(i, b, ReasonFailed)
 		p.failed(g, b.err)
 	}
@@ -230,6 +240,9 @@ func (p *Pool[W]) watch(i *instance[W]) {
 func (p *Pool[W]) remove(i *instance[W]) {
 	if i.why == "" {
 		i.why = ReasonDied
+	}
+	if i.why == ReasonDied || i.why == ReasonDiscarded {
+		p.endedBadly(i)
 	}
 	p.cfg.Observer.ended(i.why)
 	i.state = gone

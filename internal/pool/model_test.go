@@ -34,7 +34,8 @@ func TestModel(t *testing.T) {
 					"acquire": m.acquire, "release": m.release, "discard": m.discard, "recall": m.recall, "cancel": m.cancel,
 					"kill": m.kill, "killBlank": m.killBlank, "pass": m.pass, "retire": m.retire, "keep": m.keep,
 					"adopt": m.adopt, "breakLoad": m.breakLoad, "breakStart": m.breakStart, "squeeze": m.squeeze,
-					"": m.check,
+					"compute": m.compute,
+					"":        m.check,
 				})
 				m.finish()
 			})
@@ -59,6 +60,7 @@ type machine struct {
 	leases  []held
 	spare   map[*fake]bool // probes that the pool did not take
 	pressed atomic.Bool
+	behind  atomic.Bool // account 1
 }
 
 type modelRequest struct {
@@ -98,6 +100,7 @@ func newMachine(r *rapid.T) *machine {
 		StartTimeout:           2 * time.Second,
 		Grace:                  3 * time.Second,
 		Pressure:               m.pressed.Load,
+		Behind:                 func(account string) bool { return account == "1" && m.behind.Load() },
 	})
 	for n := range 4 {
 		m.targets = append(m.targets, m.newTarget(n))
@@ -250,6 +253,13 @@ func (m *machine) breakStart(r *rapid.T) {
 
 func (m *machine) squeeze(r *rapid.T) {
 	m.pressed.Store(rapid.Bool().Draw(r, "pressed"))
+}
+
+// compute puts account 1 behind, or lets it come back, which the next sweep
+// notices.
+func (m *machine) compute(r *rapid.T) {
+	m.behind.Store(rapid.Bool().Draw(r, "behind"))
+	time.Sleep(sweepEvery)
 }
 
 // check holds after every step, once everything that could move has moved.

@@ -25,6 +25,7 @@ const (
 	RefusalNode     Refusal = "node"     // MaxWaitersTotal are waiting
 	RefusalHopeless Refusal = "hopeless" // it would wait longer than MaxWait
 	RefusalWait     Refusal = "wait"     // it waited MaxWait
+	RefusalPause    Refusal = "pause"    // likewise, for an instance of an account that pauses
 )
 
 // Observer is told what happens, for metrics. Its functions are called while

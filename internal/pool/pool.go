@@ -19,7 +19,8 @@
 //     gets the next one.
 //   - While anybody waits for a place on the node, no place is free and no
 //     instance is idle that the waiting one could have. It cannot have those
-//     that others use now and then while it has its own share of the places.
+//     that others use now and then while it has its own share of the places,
+//     and none while its account must not start one (pause.go).
 //   - Every Acquire returns: with a lease, or with an error after MaxWait at
 //     the latest.
 package pool
@@ -110,7 +111,7 @@ type Config[W Worker] struct {
 	Pressure func() bool
 	// Behind reports that an account computes beyond its share of the node. It
 	// then takes nothing from others: no blank worker, and no turn to start
-	// one. It must be quick.
+	// one, and it pauses between starts. It must be quick.
 	Behind func(account string) bool
 
 	// Processors bounds the instances of a target whose invocations mostly
@@ -143,9 +144,10 @@ type Pool[W Worker] struct {
 	closed    bool
 	groups    map[string]*group[W]
 	accounts  map[string]*account[W]
-	instances []*instance[W] // every one whose process may be alive
-	places    int            // of the node, taken
-	memory    int64          // bytes of the instances that hold a place
+	pauses    map[string]pause // of accounts that are behind; they outlive the accounts
+	instances []*instance[W]   // every one whose process may be alive
+	places    int              // of the node, taken
+	memory    int64            // bytes of the instances that hold a place
 	waiters   int
 	starved   list[*account[W]] // accounts with groups that wait for a place
 	starving  int               // how many groups those are
@@ -206,6 +208,7 @@ func New[W Worker](cfg Config[W]) *Pool[W] {
 		quiet:     make(chan struct{}, 1),
 		groups:    make(map[string]*group[W]),
 		accounts:  make(map[string]*account[W]),
+		pauses:    make(map[string]pause),
 		shelves:   make(map[class]*shelf[W]),
 		blanks:    make(map[*blank[W]]struct{}),
 		spawnTime: firstSpawnTime,

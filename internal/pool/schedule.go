@@ -33,11 +33,12 @@ const timeSlice = 250 * time.Millisecond
 
 // account is the share of one tenant. Guarded by the pool's lock.
 type account[W Worker] struct {
-	id     string
-	groups int
-	places int
-	lines  [2]list[*group[W]] // who waits for a place: without any instance, with some
-	turn   elem[*account[W]]  // in pool.starved while any of its groups waits
+	id       string
+	groups   int
+	places   int
+	starting int                // instances
+	lines    [2]list[*group[W]] // who waits for a place: without any instance, with some
+	turn     elem[*account[W]]  // in pool.starved while any of its groups waits
 }
 
 func (p *Pool[W]) account(id string) *account[W] {
@@ -122,14 +123,16 @@ func (p *Pool[W]) schedule() {
 }
 
 // next is the group that gets the next place. Accounts at their own bound do
-// not count, unless an instance of theirs can make room.
+// not count, unless an instance of theirs can make room, nor those that must
+// not start one now.
 func (p *Pool[W]) next() *group[W] {
 	var best *account[W]
+	now := time.Now()
 	for a := range p.starved.all() {
 		if best != nil && a.places >= best.places {
 			continue
 		}
-		if a.places >= p.most(a) && p.spare(a, true, time.Now()) == nil {
+		if !p.mayStart(a, a.lines[0].n > 0, now) || a.places >= p.most(a) && p.spare(a, true, now) == nil {
 			continue
 		}
 		best = a

@@ -116,9 +116,12 @@ func (p *Pool[W]) giveUp(w *waiter[W], err error) (*Lease[W], error) {
 		return w.lease, w.err
 	}
 	if err == nil {
-		wait, _ := w.group.expectedWait()
-		err = throttle(wait)
-		p.cfg.Observer.refused(RefusalWait)
+		why := RefusalPause
+		if err = p.paused(w.group); err == nil {
+			wait, _ := w.group.expectedWait()
+			why, err = RefusalWait, throttle(wait)
+		}
+		p.cfg.Observer.refused(why)
 	}
 	p.answer(w, nil, err)
 	p.update(w.group)

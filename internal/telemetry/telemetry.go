@@ -256,6 +256,7 @@ type PoolStats struct {
 	Draining int // instances that finish and go
 	InFlight int // invocations running
 	Waiting  int // invocations waiting for an instance
+	Behind   int // accounts that compute more than their share
 }
 
 // ObservePool asks read for the pool at every scrape. read must not block for
@@ -268,6 +269,7 @@ func (t *Telemetry) ObservePool(read func() PoolStats) error {
 	workers := b.gauge("workers", "Worker processes, by state.")
 	inFlight := b.gauge("invocations.in.flight", "Invocations running now.")
 	waiting := b.gauge("invocations.waiting", "Invocations waiting for an instance.")
+	behind := b.gauge("accounts.behind", "Accounts that compute more than their share and come after all others.")
 	if b.err != nil {
 		return fmt.Errorf("create the gauges of the pool: %w", b.err)
 	}
@@ -284,8 +286,9 @@ func (t *Telemetry) ObservePool(read func() PoolStats) error {
 		o.ObserveInt64(workers, int64(s.Draining), draining)
 		o.ObserveInt64(inFlight, int64(s.InFlight))
 		o.ObserveInt64(waiting, int64(s.Waiting))
+		o.ObserveInt64(behind, int64(s.Behind))
 		return nil
-	}, workers, inFlight, waiting)
+	}, workers, inFlight, waiting, behind)
 	if err != nil {
 		return fmt.Errorf("observe the pool: %w", err)
 	}

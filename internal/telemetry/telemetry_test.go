@@ -31,7 +31,7 @@ func TestScrape(t *testing.T) {
 	tel.RecordsDropped(3)
 	tel.CallsStored(6)
 	tel.CallsDropped(4)
-	if err := tel.ObservePool(func() PoolStats { return PoolStats{Blank: 2, Idle: 3, Busy: 4, InFlight: 9, Waiting: 1} }); err != nil {
+	if err := tel.ObservePool(func() PoolStats { return PoolStats{Blank: 2, Idle: 3, Busy: 4, InFlight: 9, Waiting: 1, Behind: 2} }); err != nil {
 		t.Fatal(err)
 	}
 
@@ -59,6 +59,7 @@ func TestScrape(t *testing.T) {
 		`convoke_workers{state="busy"} 4`,
 		`convoke_invocations_in_flight 9`,
 		`convoke_invocations_waiting 1`,
+		`convoke_accounts_behind 2`,
 		`convoke_build_info{go="` + runtime.Version() + `",revision="abc",version="v1.2.3"} 1`,
 		`go_goroutines `,
 		`process_open_fds `,

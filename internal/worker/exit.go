@@ -35,6 +35,16 @@ type Exit struct {
 	Lost     int // invocations that were under way
 }
 
+// isFault reports whether the function's code is why the process is no more.
+func (e Exit) isFault() bool {
+	switch e.Reason {
+	case ReasonTimeout, ReasonMemory, ReasonExit, ReasonCrash, ReasonProtocol:
+		return e.Account != ""
+	default:
+		return false
+	}
+}
+
 // classify turns what is known of an ended process into its Exit: the
 // server's own decision first, then what the process left on stderr, then
 // how the kernel reports its end.

@@ -28,7 +28,7 @@ type pace struct {
 
 // share begins and ends the bound. It keeps the limiters of accounts that have
 // workers; a new one begins with its burst.
-func (p *pace) share(accounts map[string]time.Duration, behind map[string]int) {
+func (p *pace) share(accounts map[string]time.Duration, behind map[string]standing) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(accounts) < 2 {

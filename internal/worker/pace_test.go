@@ -41,7 +41,7 @@ func TestPace(t *testing.T) {
 		if held := p.collect(); !held["a"] || held["b"] {
 			t.Errorf("held back: %v, want a alone", held)
 		}
-		p.share(two, map[string]int{"a": 0})
+		p.share(two, map[string]standing{"a": {}})
 		if d := log("a", 3*behindRate); d < 2900*time.Millisecond || d > 3100*time.Millisecond {
 			t.Errorf("behind it took %s, want 3s", d)
 		}

@@ -159,6 +159,9 @@ func (w *Worker) wait(readers *sync.WaitGroup) {
 	case w.loaded <- loadOutcome{err: fmt.Errorf("its process ended while loading (%s)", cmp.Or(detail, string(reason)))}:
 	default:
 	}
+	if w.exit.isFault() {
+		w.fleet.bill.fault(w.exit.Account)
+	}
 	w.fleet.cfg.OnExit(w.exit)
 	close(w.done)
 	w.fleet.forget(w)

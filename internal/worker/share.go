@@ -29,49 +29,73 @@ const (
 	// after returnAfter counts in a row.
 	returnBelow = 0.5
 	returnAfter = 5
+	// Each worker of an account behind that had to be stopped, or ended its own
+	// process, doubles that, up to 64 s: it would be back with the next dozen.
+	mostDoublings = 6
 )
 
 // shares decides which accounts go behind.
 type shares struct {
 	counted time.Time
-	idle    time.Duration  // of all processors, at that time
-	own     time.Duration  // of the server, at that time
-	behind  map[string]int // accounts that have used too much; counts since they did not
+	idle    time.Duration       // of all processors, at that time
+	own     time.Duration       // of the server, at that time
+	behind  map[string]standing // accounts that have used too much
+}
+
+// standing is how far an account that is behind is from coming back.
+type standing struct {
+	calm   int // counts since it used too much
+	faults int // workers of it that had to be stopped since it went behind
+}
+
+// due is after how many calm counts it comes back.
+func (s standing) due() int { return returnAfter << min(s.faults, mostDoublings) }
+
+// usage is what accounts did since the count before.
+type usage struct {
+	time   map[string]time.Duration // of processors; of each account that has a worker, whatever that did
+	held   map[string]bool          // who was held back for its log
+	faults map[string]int           // workers that had to be stopped, see Exit.isFault
 }
 
 // ruling is what a count came to.
 type ruling struct {
-	behind map[string]int // the accounts that are behind
+	behind map[string]standing // the accounts that are behind
 	division
 }
 
-// count returns which accounts are behind from now on, by what the workers of
-// each have used in the time since the last count, who was held back for its
-// log, and how much nobody used. An account that has workers is in used,
-// whatever they did.
-func (s *shares) count(used map[string]time.Duration, held map[string]bool, idle, since time.Duration) map[string]int {
+// count returns which accounts are behind from now on, by what each has done in
+// the time since the last count, and how much of it nobody used.
+func (s *shares) count(u usage, idle, since time.Duration) map[string]standing {
 	all := idle
-	for _, d := range used {
+	for _, d := range u.time {
 		all += d
 	}
 	active := 0
-	for _, d := range used {
+	for _, d := range u.time {
 		if d.Seconds() > computing*all.Seconds() {
 			active++
 		}
 	}
 	share := max(all/time.Duration(active+1), time.Duration(least*float64(since)))
-	behind := map[string]int{}
-	for account, d := range used {
-		if (d > share || held[account]) && len(used) > 1 {
-			behind[account] = 0
+	shared := len(u.time) > 1
+	behind := map[string]standing{}
+	for account, d := range u.time {
+		if shared && (d > share || u.held[account]) {
+			behind[account] = standing{faults: u.faults[account]}
 		}
 	}
-	for account, calm := range s.behind { // also those without a worker: it may be between two
-		if calm++; len(used) > 1 && (held[account] || used[account].Seconds() > returnBelow*share.Seconds()) {
-			behind[account] = 0
-		} else if calm < returnAfter {
-			behind[account] = calm
+	for account, was := range s.behind { // also those without a worker: it may be between two
+		now := standing{calm: was.calm + 1, faults: was.faults + u.faults[account]}
+		_, has := u.time[account]
+		if len(u.time) == 0 || len(u.time) == 1 && has {
+			now.faults = 0 // nobody else is there to mind
+		}
+		if shared && (u.held[account] || u.time[account].Seconds() > returnBelow*share.Seconds()) {
+			now.calm = 0
+		}
+		if now.calm < now.due() {
+			behind[account] = now
 		}
 	}
 	s.behind = behind
@@ -92,16 +116,17 @@ func (f *Fleet) share(now time.Time) {
 	for _, w := range all {
 		w.charge(w.processorTime())
 	}
-	used := f.bill.collect()
+	u := f.bill.collect()
 	for _, w := range all {
 		if account := w.account(); account != "" {
-			used[account] += 0 // it has a worker, whatever that did
+			u.time[account] += 0
 		}
 	}
+	u.held = f.pace.collect()
 	idle, own, since := idleTime(), ownTime(), now.Sub(f.shares.counted)
-	r := &ruling{behind: f.shares.count(used, f.pace.collect(), max(idle-f.shares.idle, 0), since)}
+	r := &ruling{behind: f.shares.count(u, max(idle-f.shares.idle, 0), since)}
 	others := own - f.shares.own
-	for account, d := range used {
+	for account, d := range u.time {
 		if _, is := r.behind[account]; !is {
 			others += d
 		}
@@ -110,7 +135,7 @@ func (f *Fleet) share(now time.Time) {
 	f.shares.counted, f.shares.idle, f.shares.own = now, idle, own
 
 	before := f.ruling.Swap(r)
-	f.pace.share(used, r.behind)
+	f.pace.share(u.time, r.behind)
 	if !slices.Equal(before.others, r.others) {
 		confine(os.Getpid(), f.divider.orAll(r.others))
 	}
@@ -193,8 +218,9 @@ func (w *Worker) charge(total time.Duration) {
 // and go between two counts, and a process that lives for a moment costs more
 // than most invocations: so each is charged when it loads and when it is gone.
 type bill struct {
-	mu   sync.Mutex
-	used map[string]time.Duration
+	mu     sync.Mutex
+	used   map[string]time.Duration
+	faults map[string]int
 }
 
 func (b *bill) add(account string, used time.Duration) {
@@ -206,16 +232,26 @@ func (b *bill) add(account string, used time.Duration) {
 	b.used[account] += used
 }
 
-// collect hands over the bill and begins a new one.
-func (b *bill) collect() map[string]time.Duration {
+// fault notes that a worker of an account had to be stopped.
+func (b *bill) fault(account string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	used := b.used
-	if used == nil {
-		used = map[string]time.Duration{}
+	if b.faults == nil {
+		b.faults = map[string]int{}
 	}
-	b.used = nil
-	return used
+	b.faults[account]++
+}
+
+// collect hands over the bill and begins a new one.
+func (b *bill) collect() usage {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	u := usage{time: b.used, faults: b.faults}
+	if u.time == nil {
+		u.time = map[string]time.Duration{}
+	}
+	b.used, b.faults = nil, nil
+	return u
 }
 
 // Behind reports whether an account computes beyond its share: others then
@@ -224,6 +260,9 @@ func (f *Fleet) Behind(account string) bool {
 	_, is := f.ruling.Load().behind[account]
 	return is
 }
+
+// CountBehind is how many accounts are.
+func (f *Fleet) CountBehind() int { return len(f.ruling.Load().behind) }
 
 // idleTime is how long all processors together had nothing to do.
 func idleTime() time.Duration {
