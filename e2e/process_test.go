@@ -39,8 +39,13 @@ type process struct {
 
 // startProcess runs convoke and collects one of its streams.
 func startProcess(args, env []string, dir string, stream func(*exec.Cmd) (io.ReadCloser, error)) (*process, error) {
-	p := &process{cmd: exec.Command(filepath.Join(binary, "convoke"), args...), exit: make(chan error, 1), more: make(chan struct{})}
-	p.cmd.Env, p.cmd.Dir = env, dir
+	cmd := exec.Command(filepath.Join(binary, "convoke"), args...)
+	cmd.Env, cmd.Dir = env, dir
+	return startCommand(cmd, stream)
+}
+
+func startCommand(cmd *exec.Cmd, stream func(*exec.Cmd) (io.ReadCloser, error)) (*process, error) {
+	p := &process{cmd: cmd, exit: make(chan error, 1), more: make(chan struct{})}
 	out, err := stream(p.cmd)
 	if err != nil {
 		return nil, err

@@ -30,6 +30,7 @@ import (
 	"convoke/internal/oauth"
 	"convoke/internal/pool"
 	"convoke/internal/runlog"
+	"convoke/internal/sandbox"
 	"convoke/internal/schedule"
 	"convoke/internal/secret"
 	"convoke/internal/sqlstore"
@@ -50,6 +51,7 @@ type App struct {
 	oauth     *oauth.Server
 	auth      *auth.Auth
 	account   *account.Service
+	groups    *sandbox.Groups // nil where there are none
 	fleet     *worker.Fleet
 	egress    *egress.Proxy
 	domain    *domain.Service
@@ -94,6 +96,11 @@ func (b Build) New(ctx context.Context, cfg *config.Config, out io.Writer) (_ *A
 	if a.unlock, err = lock(filepath.Join(cfg.Data, "server.lock")); err != nil {
 		return nil, err
 	}
+	sandboxed := a.try(ctx, runtimes[convoke.DefaultRuntime].Path)
+	defer func() {
+		sandboxed.stop()
+		<-sandboxed.ended
+	}()
 	// Before anything is printed or created that only a first start shows.
 	if err = a.listen(ctx); err != nil {
 		return nil, err
@@ -104,13 +111,13 @@ func (b Build) New(ctx context.Context, cfg *config.Config, out io.Writer) (_ *A
 	if a.telemetry, err = telemetry.New(telemetry.Build(b)); err != nil {
 		return nil, err
 	}
-	if err = a.wire(ctx, runtimes); err != nil {
+	if err = a.wire(ctx, runtimes, sandboxed); err != nil {
 		return nil, err
 	}
 	if err = a.openDoors(a.handler, out); err != nil {
 		return nil, err
 	}
-	if err = a.tryWorker(ctx); err != nil {
+	if err = a.isolate(ctx, sandboxed); err != nil {
 		return nil, err
 	}
 	if cfg.WriteProfile != "" {
@@ -121,20 +128,8 @@ func (b Build) New(ctx context.Context, cfg *config.Config, out io.Writer) (_ *A
 	return a, nil
 }
 
-// tryWorker makes sure that functions can run at all: a server that is ready
-// but cannot start a process would fail every invocation.
-func (a *App) tryWorker(ctx context.Context) error {
-	w, err := a.fleet.Start(ctx, convoke.DefaultRuntime, a.cfg.Limits.DefaultMemory, "")
-	if err != nil {
-		return fmt.Errorf("no worker can be started, `convoke doctor` may know why: %w", err)
-	}
-	w.Kill()
-	<-w.Done()
-	return nil
-}
-
 // wire makes the parts, from the workers up to the handler.
-func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) error {
+func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime, sandboxed *trial) error {
 	cfg := a.cfg
 	a.runlog = runlog.New(runlog.Config{Store: a.store, Logger: a.log, Telemetry: a.telemetry, Retention: cfg.LogRetention, Reports: cfg.ReportRetention})
 	a.metric = metric.New(metric.Config{Store: a.store, Logger: a.log, Telemetry: a.telemetry})
@@ -152,8 +147,11 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	if err != nil {
 		return err
 	}
-	box, groups, err := a.isolate(ctx, runtimes[convoke.DefaultRuntime].Path)
+	box, err := sandboxed.before(sandbox.Level(cfg.Sandbox), a.sandboxConfig())
 	if err != nil {
+		return err
+	}
+	if a.groups, err = a.openGroups(); err != nil {
 		return err
 	}
 	if a.egress, err = a.newEgress(); err != nil {
@@ -161,7 +159,7 @@ func (a *App) wire(ctx context.Context, runtimes map[string]worker.Runtime) erro
 	}
 	a.domain = domain.New(domain.Config{Store: a.store, Limits: cfg.Limits, LimitsOf: a.account.LimitsOf, Changed: a.egress.Changed})
 	a.fleet, err = worker.NewFleet(worker.Config{
-		Runtimes: runtimes, Dir: filepath.Join(cfg.Data, "runtime"), Sandbox: box, Groups: groups, Egress: a.egress, Sink: a.runlog, Logger: a.log,
+		Runtimes: runtimes, Dir: filepath.Join(cfg.Data, "runtime"), Sandbox: box, Groups: a.groups, Egress: a.egress, Sink: a.runlog, Logger: a.log,
 		OnExit: func(e worker.Exit) { a.telemetry.WorkerDied(string(e.Reason)) },
 	})
 	if err != nil {

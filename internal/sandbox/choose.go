@@ -39,6 +39,14 @@ func Survey(ctx context.Context, node string) []Finding {
 	return out
 }
 
+// Strongest returns the sandbox that Choose tries first, untried.
+func Strongest(asked Level, cfg Config) (Sandbox, error) {
+	if asked == Auto {
+		asked = levels[0].level
+	}
+	return New(asked, cfg)
+}
+
 // Choose returns the sandbox of the level asked for once a worker in it has
 // tried to break out and could not, or with Auto the strongest such sandbox.
 // It returns an error that says what to do when there is none. None is

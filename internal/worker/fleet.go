@@ -139,6 +139,14 @@ func (f *Fleet) spawner() {
 	}
 }
 
+// Confine gives workers that start from now on another sandbox, and reports
+// whether it is of another level. Nothing may be starting.
+func (f *Fleet) Confine(box sandbox.Sandbox) (changed bool) {
+	changed = box.Level() != f.cfg.Sandbox.Level()
+	f.cfg.Sandbox = box
+	return changed
+}
+
 // Run watches memory and processor time until ctx ends, then kills what is left and returns when
 // every process is gone.
 func (f *Fleet) Run(ctx context.Context) error {
